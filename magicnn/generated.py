@@ -125,7 +125,8 @@ class Generated:
             norm = np.log(self.energy_max_gev / self.energy_min_gev)
         else:
             norm = (self.energy_max_gev**power - self.energy_min_gev**power) / power
-        return self.n_thrown * energy**-self.spectral_index / norm
+        density: Floats = self.n_thrown * energy**-self.spectral_index / norm
+        return density
 
     def thrown_in(self, edges_gev: ArrayLike) -> Floats:
         """Number of events thrown in each energy bin, [n_bins]."""
@@ -134,7 +135,8 @@ class Generated:
         integral = np.log(edges) if abs(power) < 1e-12 else edges**power / power
         ends = np.array([self.energy_min_gev, self.energy_max_gev])
         total = np.diff(np.log(ends) if abs(power) < 1e-12 else ends**power / power)[0]
-        return self.n_thrown * np.diff(integral) / total
+        thrown: Floats = self.n_thrown * np.diff(integral) / total
+        return thrown
 
     def event_weights(self, energy_gev: ArrayLike, zenith_deg: ArrayLike, flux: Callable[[Floats], Floats]) -> Floats:
         """Rate that each event stands for.
