@@ -1,0 +1,5 @@
+"""``python -m magicnn``."""
+
+from magicnn.cli import main
+
+main()

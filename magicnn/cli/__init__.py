@@ -1,0 +1,113 @@
+"""The command line: ``magicnn COMMAND``, one thin module per group of commands, no physics."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from magicnn import __version__
+from magicnn.cli.baseline import baseline
+from magicnn.cli.convert import convert
+from magicnn.cli.evaluate import evaluate
+from magicnn.cli.info import info
+from magicnn.cli.predict import predict
+from magicnn.cli.report import report
+from magicnn.cli.run import run
+from magicnn.cli.simulate import simulate
+from magicnn.cli.train import train
+from magicnn.errors import MagicnnError
+
+__all__ = ["app", "main"]
+
+_INTERRUPTED = 130
+_TERMINATED = 143
+
+app = typer.Typer(
+    name="magicnn",
+    help="Gamma/hadron separation and energy estimation for MAGIC from the pixels, judged against lookup tables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"magicnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=lambda v: _version(wanted=v))
+    ] = False,
+) -> None:
+    pass
+
+
+def _guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``-v`` and ``-q``, its log, and one line with the right exit code instead of a traceback."""
+
+    @functools.wraps(command)
+    def wrapper(*args: Any, verbose: int, quiet: bool, **kwargs: Any) -> None:
+        from magicnn.runs import configure_logging
+
+        configure_logging(-1 if quiet else verbose)
+        try:
+            command(*args, **kwargs)
+        except MagicnnError as error:
+            if verbose:
+                logging.getLogger("magicnn").debug("where it happened", exc_info=True)
+            typer.echo(f"magicnn: {error}", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("magicnn: interrupted; the same command continues where it stopped", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
+
+    signature = inspect.signature(command)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    extra = [
+        inspect.Parameter(
+            "verbose",
+            keyword,
+            default=0,
+            annotation=Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; tracebacks of errors.")],
+        ),
+        inspect.Parameter(
+            "quiet",
+            keyword,
+            default=False,
+            annotation=Annotated[bool, typer.Option("-q", "--quiet", help="Only warnings and errors.")],
+        ),
+    ]
+    wrapper.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])  # type: ignore[attr-defined]
+    annotations = dict(inspect.get_annotations(command, eval_str=True))
+    wrapper.__annotations__ = annotations | {p.name: p.annotation for p in extra}
+    return wrapper
+
+
+for _command in (simulate, convert, info, train, baseline, predict, evaluate, report, run):
+    app.command()(_guarded(_command))
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise SystemExit(_TERMINATED)
+
+
+def main() -> None:
+    """Run the command line; the exit code says how it ended (0 done, 2 configuration, 3 input data, 130 interrupted)."""
+    signal.signal(signal.SIGTERM, _terminate)
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
