@@ -1,0 +1,1 @@
+"""Air showers, their Cherenkov light, and the MAGIC telescopes: the Monte Carlo of the package."""
