@@ -48,7 +48,10 @@ def _version(*, wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version and stop.", is_eager=True, callback=lambda v: _version(wanted=v))
+        bool,
+        typer.Option(
+            "--version", help="Show the version and stop.", is_eager=True, callback=lambda v: _version(wanted=v)
+        ),
     ] = False,
 ) -> None:
     pass
@@ -80,7 +83,9 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             "verbose",
             keyword,
             default=0,
-            annotation=Annotated[int, typer.Option("-v", "--verbose", count=True, help="Say more; tracebacks of errors.")],
+            annotation=Annotated[
+                int, typer.Option("-v", "--verbose", count=True, help="Say more; tracebacks of errors.")
+            ],
         ),
         inspect.Parameter(
             "quiet",

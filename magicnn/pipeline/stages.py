@@ -1,0 +1,129 @@
+"""Stages of a job: each is done once, remembered in the run directory, and done again only when asked."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from magicnn.errors import ConfigError, InputError
+from magicnn.runs import content_hash, read_json, write_json
+
+__all__ = ["Stage", "execute", "stage_counts"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a job.
+
+    Attributes
+    ----------
+    name : str
+        Unique; file name of its record.
+    title : str
+        What the log says it does.
+    work : callable
+        Does it; returns the counts to be kept.
+    outputs : tuple of Path
+        Files that exist when it is done.
+    settings : mapping
+        Plain values that its result depends on.
+    needs : tuple of str
+        Names of earlier stages that its result depends on.
+    """
+
+    name: str
+    title: str
+    work: Callable[[], Mapping[str, Any]]
+    outputs: tuple[Path, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+
+def execute(stages: Sequence[Stage], directory: Path, *, update: bool = False) -> int:
+    """Do the stages that are not done yet, in order.
+
+    Parameters
+    ----------
+    stages : sequence of Stage
+        In an order in which every stage follows what it needs.
+    directory : Path
+        Run directory; records go to its folder ``stages``.
+    update : bool
+        Do stages again whose settings changed since they were done.
+
+    Returns
+    -------
+    int
+        Number of stages that had to be done.
+
+    Raises
+    ------
+    ConfigError
+        A stage was done with other settings and ``update`` is False.
+    """
+    keys: dict[str, str] = {}
+    for stage in stages:
+        keys[stage.name] = content_hash([stage.name, stage.settings, {n: keys[n] for n in stage.needs}])
+    todo = []
+    for stage in stages:
+        record = _record(directory, stage.name)
+        is_done = record is not None and all(path.exists() for path in stage.outputs)
+        if is_done and record is not None and record["key"] != keys[stage.name]:
+            if not update:
+                raise ConfigError(
+                    f"{directory}: {stage.title} was done with other settings; "
+                    "give another --output, or --update to do again what the changed settings touch"
+                )
+            is_done = False
+        if not is_done:
+            todo.append(stage)
+    for number, stage in enumerate(todo, start=1):
+        _LOG.info("[%d/%d] %s", number, len(todo), stage.title)
+        started = time.monotonic()
+        partial = _record_path(directory, stage.name)
+        partial.unlink(missing_ok=True)
+        counts = stage.work()
+        seconds = time.monotonic() - started
+        write_json(
+            partial,
+            {
+                "name": stage.name,
+                "title": stage.title,
+                "key": keys[stage.name],
+                "seconds": seconds,
+                "counts": dict(counts),
+            },
+        )
+        _LOG.info("[%d/%d] %s: done in %.0f s", number, len(todo), stage.title, seconds)
+    return len(todo)
+
+
+def stage_counts(directory: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what finished stages counted, and how long they took, by name."""
+    found = {}
+    for name in names:
+        record = _record(directory, name)
+        if record is not None:
+            found[name] = {"title": record["title"], "seconds": record["seconds"], **record["counts"]}
+    return found
+
+
+def _record_path(directory: Path, name: str) -> Path:
+    return directory / "stages" / f"{name}.json"
+
+
+def _record(directory: Path, name: str) -> dict[str, Any] | None:
+    path = _record_path(directory, name)
+    if not path.exists():
+        return None
+    try:
+        record: dict[str, Any] = read_json(path)
+    except InputError:
+        return None
+    return record
