@@ -109,7 +109,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line; the exit code says how it ended (0 done, 2 configuration, 3 input data, 130 interrupted)."""
+    """Run the command line; exit code 0 done, 2 configuration, 3 input data, 130 interrupted, 143 terminated."""
     signal.signal(signal.SIGTERM, _terminate)
     app()
 

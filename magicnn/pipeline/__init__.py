@@ -1,0 +1,1 @@
+"""The main job: from productions and files to a report, stage by stage."""
