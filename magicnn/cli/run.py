@@ -1,0 +1,51 @@
+"""``magicnn run``: the whole comparison from one YAML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["run"]
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="YAML file of the job, such as analysis/full_comparison.yaml.")],
+    output: Annotated[Path, typer.Option(help="Run directory; the same command continues what is in it.")] = Path(
+        "runs/full_comparison"
+    ),
+    real: Annotated[
+        list[Path] | None, typer.Option(help="Real MAGIC file to predict on; once per telescope and sub-run.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The preset of the same job that ends in 5 minutes.")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random; the file's when not given.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes for the simulation; one per core when not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu, cuda.")] = "auto",
+    update: Annotated[bool, typer.Option("--update", help="Do again what changed settings touch.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the effective settings and the plan, then stop.")
+    ] = False,
+) -> None:
+    """Simulate, parametrise, fit lookup tables and forests, train networks, evaluate, and write the report."""
+    from magicnn.pipeline.comparison import run_comparison
+    from magicnn.pipeline.settings import load_comparison
+
+    overrides = list(set_ or [])
+    if seed is not None:
+        overrides.append(f"seed={seed}")
+    settings = load_comparison(config, overrides, preset="quick" if quick else None)
+    run_comparison(
+        settings,
+        output,
+        real_files=tuple(real or ()),
+        workers=workers,
+        device=device,
+        update=update,
+        dry_run=dry_run,
+    )
