@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, TypeVar
@@ -119,6 +120,47 @@ class Camera:
             focal_length_m=focal_length_m,
             effective_focal_length_m=effective_focal_length_m or focal_length_m,
         )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Camera:
+        """Rebuild a camera from what `to_mapping` returned.
+
+        Raises
+        ------
+        InputError
+            A value is missing, or the values are not those of a camera.
+        """
+        if dict(values) == {"name": "MAGICCam"}:
+            return cls.magic()
+        try:
+            axial = np.array(values["axial"], dtype=np.int32).reshape(-1, 2)
+            return cls(
+                name=str(values["name"]),
+                x_m=_frozen(np.array(values["x_m"], dtype=np.float64)),
+                y_m=_frozen(np.array(values["y_m"], dtype=np.float64)),
+                axial=_frozen(axial),
+                neighbours=_frozen(_neighbours(axial)),
+                pitch_m=float(values["pitch_m"]),
+                focal_length_m=float(values["focal_length_m"]),
+                effective_focal_length_m=float(values["effective_focal_length_m"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not the description of a camera ({error!r})") from error
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values for a file: only the name for MAGIC's camera, everything for another one."""
+        magic = _magic_camera()
+        if self.fingerprint == magic.fingerprint and self.effective_focal_length_m == magic.effective_focal_length_m:
+            return {"name": magic.name}
+        return {
+            "name": self.name,
+            "x_m": self.x_m.tolist(),
+            "y_m": self.y_m.tolist(),
+            "axial": self.axial.tolist(),
+            "pitch_m": self.pitch_m,
+            "focal_length_m": self.focal_length_m,
+            "effective_focal_length_m": self.effective_focal_length_m,
+        }
 
     @property
     def n_pixels(self) -> int:

@@ -1,0 +1,175 @@
+"""Layout of the event set file: HDF5 with float16 images, described columns, JSON meta, checksums everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.camera import Camera
+from magicnn.errors import InputError
+from magicnn.events import SCHEMA, EventMeta
+from magicnn.io.journal import Record
+
+__all__ = [
+    "CHUNK_EVENTS",
+    "FORMAT",
+    "HDF5_ERRORS",
+    "VERSION",
+    "meta_from_json",
+    "meta_to_json",
+    "one_line",
+    "open_hdf5",
+    "write_hdf5",
+]
+
+CHUNK_EVENTS = 256
+"""Events in one chunk of the image datasets."""
+
+FORMAT = "magicnn event set"
+"""Attribute ``format`` of every event set."""
+
+VERSION = 1
+"""Newest version of the layout that this package writes and reads."""
+
+HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
+"""What h5py raises for a damaged file."""
+
+_COLUMN_CHUNK = 16384
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open an HDF5 file for reading.
+
+    Raises
+    ------
+    InputError
+        It is missing, a directory, not readable, truncated, or not HDF5.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory, expected an event set file")
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except PermissionError as error:
+        raise InputError(f"{path}: no permission to read") from error
+    except OSError as error:
+        text = one_line(error)
+        if "truncated" in text:
+            raise InputError(f"{path}: truncated file; copy or write it again ({text})") from error
+        if "signature not found" in text:
+            raise InputError(f"{path}: not an event set of magicnn (not an HDF5 file)") from error
+        raise InputError(f"{path}: cannot be opened as an event set ({text})") from error
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error without line breaks."""
+    return " ".join(str(error).split())
+
+
+def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
+    """Write the events of a journal, ordered by run and event number.
+
+    Parameters
+    ----------
+    path : Path
+        New file.
+    records : sequence of Record
+        At least one, none empty; arrays ``charge``, ``time`` and columns of ``SCHEMA``.
+    meta : EventMeta
+        What all events share.
+    """
+    names = list(records[0].arrays)
+    together = {n: np.concatenate([r.arrays[n] for r in records]) for n in names if n not in ("charge", "time")}
+    order = np.lexsort((together["event_id"], together["run_id"]))
+    home = np.repeat(np.arange(len(records)), [len(r.arrays["charge"]) for r in records])[order]
+    place = np.concatenate([np.arange(len(r.arrays["charge"])) for r in records])[order]
+    words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in together}
+    # metadata of HDF5 has checksums only from this file version on
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["version"] = VERSION
+        described = meta_to_json(meta)
+        _write_json(file, "generated", described.pop("generated"))
+        _write_json(file, "meta", {**described, "version": VERSION, "columns": words})
+        for name in ("charge", "time"):
+            shape = (len(order), *records[0].arrays[name].shape[1:])
+            chunks = (min(CHUNK_EVENTS, len(order)), *shape[1:])
+            dataset = file.create_dataset(f"images/{name}", shape, np.float16, chunks=chunks, fletcher32=True)
+            for start in range(0, len(order), CHUNK_EVENTS):
+                rows = slice(start, start + CHUNK_EVENTS)
+                dataset[rows] = _gather(records, name, home[rows], place[rows])
+        file["images/charge"].attrs["unit"] = "phe"
+        file["images/time"].attrs["unit"] = "ns"
+        for name, values in together.items():
+            chunks = (min(_COLUMN_CHUNK, len(values)), *values.shape[1:])
+            dataset = file.create_dataset(f"events/{name}", data=values[order], chunks=chunks, fletcher32=True)
+            dataset.attrs["unit"], dataset.attrs["description"] = words[name]
+
+
+def _gather(
+    records: Sequence[Record], name: str, home: NDArray[np.intp], place: NDArray[np.intp]
+) -> NDArray[np.float16]:
+    """Collect rows that lie in several records."""
+    rows = np.empty((len(home), *records[0].arrays[name].shape[1:]), dtype=np.float16)
+    for index in np.unique(home):
+        here = home == index
+        rows[here] = records[index].arrays[name][place[here]]
+    return rows
+
+
+def _write_json(file: h5py.File, name: str, values: Mapping[str, Any]) -> None:
+    """Write JSON as a fixed-length string in a chunk, the only kind of string that lies under a checksum."""
+    text = np.array([json.dumps(values, sort_keys=name == "generated").encode("ascii")])
+    file.create_dataset(name, data=text, chunks=(1,), fletcher32=True)
+
+
+def meta_to_json(meta: EventMeta) -> dict[str, Any]:
+    """Return the plain values of a meta.
+
+    Raises
+    ------
+    InputError
+        ``generated`` or ``provenance`` hold values that JSON does not know.
+    """
+    values = {
+        "particle": meta.particle,
+        "production": meta.production,
+        "is_simulation": meta.is_simulation,
+        "telescopes": list(meta.telescopes),
+        "camera": meta.camera.to_mapping(),
+        "sampling_gsps": meta.sampling_gsps,
+        "sampling_assumed": meta.sampling_assumed,
+        "window_ns": meta.window_ns,
+        "source_files": list(meta.source_files),
+        "generated": dict(meta.generated),
+        "provenance": dict(meta.provenance),
+    }
+    try:
+        json.dumps(values)
+    except TypeError as error:
+        raise InputError(f"meta of {meta.production}: expected plain values for JSON ({error})") from error
+    return values
+
+
+def meta_from_json(values: Mapping[str, Any]) -> EventMeta:
+    """Rebuild a meta from what `meta_to_json` returned."""
+    return EventMeta(
+        particle=values["particle"],
+        production=values["production"],
+        is_simulation=values["is_simulation"],
+        telescopes=tuple(values["telescopes"]),
+        camera=Camera.from_mapping(values["camera"]),
+        sampling_gsps=values["sampling_gsps"],
+        sampling_assumed=values["sampling_assumed"],
+        window_ns=values["window_ns"],
+        source_files=tuple(values["source_files"]),
+        generated=values["generated"],
+        provenance=values["provenance"],
+    )
