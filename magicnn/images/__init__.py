@@ -1,0 +1,1 @@
+"""From images to image parameters: cleaning, Hillas and timing parameters, stereo reconstruction, feature tables."""
