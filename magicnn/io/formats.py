@@ -1,0 +1,246 @@
+"""The formats that events are read from: recognised by content, opened under one interface."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.events import EventBatch
+from magicnn.io.base import Reader
+from magicnn.io.rootfiles import check_regular_file
+
+__all__ = ["FORMATS", "Format", "StoredEvents", "expand_paths", "open_events", "recognise", "register_format"]
+
+PathLike = str | Path
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+class StoredEvents(Reader, Protocol):
+    """A reader that can start anywhere, so that interrupted work continues without reading everything again."""
+
+    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
+        """Return consecutive events, ordered by run and event number; all when no range is given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file with events.
+
+    Attributes
+    ----------
+    kind : str
+        Name for ``open_events(..., kind=...)``.
+    description : str
+        One line for people.
+    patterns : tuple of str
+        File names to look for in a directory, the most telling first.
+    recognises : callable
+        Tells from the path and its first bytes whether a file is of this format.
+    open : callable
+        Takes the list of files and keyword options, returns the reader.
+    """
+
+    kind: str
+    description: str
+    patterns: tuple[str, ...]
+    recognises: Callable[[Path, bytes], bool]
+    open: Callable[..., StoredEvents]
+
+
+FORMATS: dict[str, Format] = {}
+"""The registered formats by kind, in the order in which they are tried."""
+
+
+def register_format(entry: Format) -> None:
+    """Add a format; its reader should import what it needs when it is opened."""
+    FORMATS[entry.kind] = entry
+
+
+def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None = None) -> list[Path]:
+    """Turn paths, globs and directories into a list of files.
+
+    Parameters
+    ----------
+    path_or_paths : path or iterable of paths
+        Files, patterns such as ``"night/*_Y_*.root"``, or directories.
+    kind : str, optional
+        Only files of this kind are looked for in directories.
+
+    Returns
+    -------
+    list of Path
+        Files named one by one keep their order; those of a directory or a glob are sorted.
+
+    Raises
+    ------
+    InputError
+        Nothing is given, a file is missing, a pattern matches nothing, or a directory has no event files.
+    """
+    given = [path_or_paths] if isinstance(path_or_paths, str | Path) else list(path_or_paths)
+    if not given:
+        raise InputError("no input files were given")
+    files: list[Path] = []
+    for item in given:
+        path = Path(item).expanduser()
+        if path.is_dir():
+            files += _files_of_directory(path, kind)
+        elif not path.exists() and glob.has_magic(str(path)):
+            found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+            if not found:
+                raise InputError(f"{path}: no file matches this pattern")
+            files += found
+        else:
+            check_regular_file(path)
+            files.append(path)
+    return files
+
+
+def _files_of_directory(directory: Path, kind: str | None) -> list[Path]:
+    candidates = [entry for entry in FORMATS.values() if kind in (None, entry.kind)]
+    patterns = [pattern for entry in candidates for pattern in entry.patterns]
+    for pattern in patterns:
+        found = sorted(p for p in directory.glob(pattern) if p.is_file() and not p.name.startswith("."))
+        if found:
+            return found
+    raise InputError(f"{directory}: no event files in this directory (looked for {', '.join(patterns)})")
+
+
+def recognise(path: Path) -> Format:
+    """Tell the format of a file from its content.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, unreadable, or of no known format.
+    """
+    head = check_regular_file(path)
+    for entry in FORMATS.values():
+        if entry.recognises(path, head):
+            return entry
+    if path.suffix == ".root":
+        raise InputError(f"{path}: not a ROOT file (it does not start with 'root')")
+    known = ", ".join(f"{entry.description} ({entry.kind})" for entry in FORMATS.values())
+    raise InputError(f"{path}: not a file with events; known are {known}")
+
+
+def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None = None, **options: Any) -> StoredEvents:
+    """Open files with events, whatever their format.
+
+    Parameters
+    ----------
+    path_or_paths : path or iterable of paths
+        One file, several (both telescopes, sub-runs), a glob or a directory.
+    kind : str, optional
+        ``"mars"`` or ``"eventset"``; recognised from the content when not given.
+    **options
+        For the reader. MARS files: ``sampling_gsps``, ``require_stereo``, ``max_time_difference_us`` (see
+        `magicnn.io.mars.open_mars`).
+
+    Returns
+    -------
+    Reader
+        With ``meta``, ``len()``, ``batches(size)`` and ``read()``.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, of an unknown format, or does not belong to the others.
+    ConfigError
+        The kind or an option is unknown.
+
+    Examples
+    --------
+    >>> events = open_events(["M1_Y_.root", "M2_Y_.root"]).read()  # doctest: +SKIP
+    """
+    if kind is not None and kind not in FORMATS:
+        raise ConfigError(f"unknown kind of event files {kind!r}: {nearest_names(kind, FORMATS)}")
+    files = expand_paths(path_or_paths, kind)
+    entry = FORMATS[kind] if kind is not None else _common_format(files)
+    known = [p.name for p in inspect.signature(entry.open).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"unknown option {name!r} for {entry.description}: {nearest_names(name, known)}")
+    return entry.open(files, **options)
+
+
+def _common_format(files: Sequence[Path]) -> Format:
+    first = recognise(files[0])
+    for path in files[1:]:
+        other = recognise(path)
+        if other is not first:
+            raise InputError(
+                f"{files[0]} is {first.description} and {path} is {other.description}: "
+                "open files of one format at a time"
+            )
+    return first
+
+
+def _open_mars(
+    paths: Sequence[Path],
+    *,
+    sampling_gsps: float | None = None,
+    require_stereo: bool = True,
+    max_time_difference_us: float = 10.0,
+) -> StoredEvents:
+    from magicnn.io.mars import open_mars
+
+    return open_mars(
+        paths,
+        sampling_gsps=sampling_gsps,
+        require_stereo=require_stereo,
+        max_time_difference_us=max_time_difference_us,
+    )
+
+
+def _open_eventset(paths: Sequence[Path]) -> StoredEvents:
+    from magicnn.io.eventset import EventSet
+
+    if len(paths) > 1:
+        raise InputError(f"{paths[0]} and {len(paths) - 1} more: event sets are opened one at a time")
+    return EventSet(paths[0])
+
+
+def _is_eventset(path: Path, head: bytes) -> bool:
+    if not head.startswith(_HDF5_MAGIC):
+        return False
+    import h5py
+
+    from magicnn.io.eventset_format import FORMAT
+
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.attrs.get("format") == FORMAT)
+    except (OSError, RuntimeError, KeyError):
+        return True  # the reader says what is damaged
+
+
+register_format(
+    Format(
+        kind="mars",
+        description="a MARS calibrated ROOT file",
+        patterns=("*_Y_*.root", "*.root"),
+        recognises=lambda path, head: head.startswith(b"root"),
+        open=_open_mars,
+    )
+)
+register_format(
+    Format(
+        kind="eventset",
+        description="an event set",
+        patterns=("*.h5", "*.hdf5"),
+        recognises=_is_eventset,
+        open=_open_eventset,
+    )
+)

@@ -1,0 +1,338 @@
+"""Reader of MARS calibrated files (``_Y_``): real data and simulations of both telescopes, joined to stereo events."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.errors import ConfigError, InputError
+from magicnn.events import EventBatch, EventMeta
+from magicnn.io.mars_files import N_PIXELS, MarsFile, partner_path, read_mars_file
+from magicnn.io.mars_images import read_images
+from magicnn.io.mars_stereo import TELESCOPES, TelescopeTable, joined_columns, pair_events
+from magicnn.io.mars_truth import merge_generated, particle_name
+from magicnn.io.rootfiles import open_root
+
+__all__ = ["MarsReader", "Sampling", "open_mars"]
+
+_log = logging.getLogger(__name__)
+
+Ints = NDArray[np.int64]
+
+_BLOCK = 1024  # events decoded at once, whatever the size of the batches
+_DOWNSAMPLING_MJD = 56985  # 2014-11-24, first night of period ST.03.06
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Sampling of the readout.
+
+    Attributes
+    ----------
+    gsps : float
+        Samples per nanosecond.
+    n_slices : int
+        Samples per pixel.
+    origin : str
+        How it is known: ``"run header"``, ``"option"``, or ``"date"`` when it is assumed.
+    """
+
+    gsps: float
+    n_slices: int
+    origin: str
+
+
+_BEFORE_DOWNSAMPLING = Sampling(gsps=2.05, n_slices=80, origin="date")
+_SINCE_DOWNSAMPLING = Sampling(gsps=1.64, n_slices=50, origin="date")
+
+
+class MarsReader:
+    """Stereo events of MARS calibrated files; built by `open_mars`.
+
+    Attributes
+    ----------
+    meta : EventMeta
+        What all events share.
+    counts : mapping of str to int
+        Cut flow: events read per telescope, dropped for which reason, joined.
+    """
+
+    def __init__(
+        self,
+        *,
+        meta: EventMeta,
+        counts: Mapping[str, int],
+        columns: Mapping[str, NDArray[Any]],
+        sources: Sequence[MarsFile],
+        source_of: Ints,
+        row_of: Ints,
+        sampling: Sampling,
+    ) -> None:
+        self._meta = meta
+        self.counts = dict(counts)
+        self._columns = columns
+        self._sources = sources
+        self._source_of = source_of  # [N, T] index into sources, -1 for a missing telescope
+        self._row_of = row_of  # [N, T] entry in that file's tree
+        self._sampling = sampling
+
+    @property
+    def meta(self) -> EventMeta:
+        """What all events share."""
+        return self._meta
+
+    def __len__(self) -> int:
+        return len(self._source_of)
+
+    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
+        """Return consecutive events, ordered by run and event number.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Range of events as in a slice; all when not given.
+
+        Returns
+        -------
+        EventBatch
+
+        Raises
+        ------
+        InputError
+            A file is damaged.
+        """
+        first, last, _ = slice(start, stop).indices(len(self))
+        return self._decode(first, max(first, last))
+
+    def batches(self, size: int = 1024) -> Iterator[EventBatch]:
+        """Yield the events of `read` in pieces, of which only a block is in memory.
+
+        Parameters
+        ----------
+        size : int
+            Events per piece; the last may be shorter.
+
+        Raises
+        ------
+        ConfigError
+            The size is not positive.
+        InputError
+            A file is damaged.
+        """
+        if size < 1:
+            raise ConfigError(f"batches of {size} events: at least 1 is expected")
+        block = max(1, _BLOCK // size) * size
+        for start in range(0, len(self), block):
+            events = self._decode(start, min(start + block, len(self)))
+            for first in range(0, len(events), size):
+                yield events.select(slice(first, first + size))
+
+    def _decode(self, start: int, stop: int) -> EventBatch:
+        n = stop - start
+        charge = np.full((n, len(TELESCOPES), N_PIXELS), np.nan, dtype=np.float32)
+        time = np.full_like(charge, np.nan)
+        source_of, row_of = self._source_of[start:stop], self._row_of[start:stop]
+        for index in np.unique(source_of[source_of >= 0]):
+            source = self._sources[index]
+            which, telescope = np.nonzero(source_of == index)
+            with open_root(source.path) as file:
+                images = read_images(
+                    file.tree("Events"),
+                    row_of[which, telescope],
+                    n_slices=self._sampling.n_slices,
+                    is_bad=source.is_bad,
+                )
+            charge[which, telescope], time[which, telescope] = images
+        time /= np.float32(self._sampling.gsps)
+        columns = {name: values[start:stop] for name, values in self._columns.items()}
+        return EventBatch(charge, time, columns, self._meta)
+
+
+def open_mars(
+    paths: Sequence[Path],
+    *,
+    sampling_gsps: float | None = None,
+    require_stereo: bool = True,
+    max_time_difference_us: float = 10.0,
+) -> MarsReader:
+    """Open calibrated files of both telescopes and find their stereo events.
+
+    Data keep the events whose prescaled trigger pattern is 128 (stereo trigger) in each telescope, so pedestals are
+    gone before they could be joined; simulations keep those with a stereo number other than 0. Both are joined by run
+    and stereo number; the trigger times of data, or the true energies of simulations, must agree as well.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files of M1 and M2, sub-runs and runs in any order.
+    sampling_gsps : float, optional
+        Sampling speed in GSamples/s, overriding what the files say or the date suggests.
+    require_stereo : bool
+        Refuse runs of which only one telescope is given. Otherwise they are read with the other telescope's images
+        NaN, and all shower triggers are kept.
+    max_time_difference_us : float
+        Largest difference of the trigger times of a pair.
+
+    Returns
+    -------
+    MarsReader
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, a partner is missing, runs or sampling speeds differ, or no event remains.
+    ConfigError
+        An option is out of range.
+    """
+    if sampling_gsps is not None and not 0.1 <= sampling_gsps <= 10.0:
+        raise ConfigError(f"sampling speed {sampling_gsps} GS/s: a value between 0.1 and 10 is expected (2.05 or 1.64)")
+    if not max_time_difference_us > 0.0:
+        raise ConfigError(f"largest time difference {max_time_difference_us} us: a positive value is expected")
+    files = [read_mars_file(path) for path in paths]
+    _check_together(files)
+    mono_runs = _runs_without_partner(files, require_stereo=require_stereo)
+    files = [read_mars_file(f.path, keep_mono=True) if f.run_id in mono_runs else f for f in files]
+    files.sort(
+        key=lambda f: (f.run_id, f.subrun or 0, f.columns.get("time_utc_ns", np.zeros(1))[:1].sum(), f.telescope)
+    )
+    sampling = _common_sampling(files, sampling_gsps)
+
+    tables = [TelescopeTable.of(files, telescope) for telescope in (1, 2)]
+    pairs, counts = pair_events(files, tables, round(max_time_difference_us * 1000.0), mono_runs)
+    if pairs.shape[1] == 0:
+        raise InputError(_nothing_left(files, counts))
+    columns = joined_columns(tables, pairs, mono_runs)
+    order = np.lexsort((columns["event_id"], columns["run_id"]))
+    columns = {name: values[order] for name, values in columns.items()}
+    pairs = pairs[:, order]
+    _log.info("%s", ", ".join(f"{name} {count}" for name, count in counts.items() if count))
+    return MarsReader(
+        meta=_meta(files, sampling, columns, counts),
+        counts=counts,
+        columns=columns,
+        sources=files,
+        source_of=np.stack([t.pick(t.source, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
+        row_of=np.stack([t.pick(t.row, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
+        sampling=sampling,
+    )
+
+
+def _check_together(files: Sequence[MarsFile]) -> None:
+    """Refuse data mixed with simulations, and the same file given twice."""
+    first = files[0]
+    seen: dict[tuple[int, int, str], MarsFile] = {}
+    for f in files:
+        if f.is_simulation != first.is_simulation:
+            data, simulated = (first, f) if f.is_simulation else (f, first)
+            raise InputError(f"{data.path} is real data and {simulated.path} a simulation: read them separately")
+        part = "" if f.subrun is None else f"sub-run {f.subrun}"
+        if not part and not f.is_simulation:
+            part = f"starting at {f.start_utc_ns} ns"
+        other = seen.setdefault((f.telescope, f.run_id, part), f)
+        if other is not f:
+            raise InputError(
+                f"two files of M{f.telescope}, run {f.run_id}{part and ', '}{part}: {other.path} and {f.path}; "
+                "give one of them"
+            )
+
+
+def _runs_without_partner(files: Sequence[MarsFile], *, require_stereo: bool) -> set[int]:
+    runs = [{f.run_id for f in files if f.telescope == telescope} for telescope in (1, 2)]
+    alone = runs[0] ^ runs[1]
+    if not alone:
+        return alone
+    lonely = next(f for f in files if f.run_id in alone)
+    other = 3 - lonely.telescope
+    if not require_stereo:
+        _log.warning(
+            "only one telescope for run %s: the images of the other one are NaN", ", ".join(map(str, sorted(alone)))
+        )
+        return alone
+    if runs[0] and runs[1] and not runs[0] & runs[1]:
+        m1, m2 = (next(f for f in files if f.telescope == telescope) for telescope in (1, 2))
+        raise InputError(
+            f"M1 and M2 are of different runs: {m1.path} is run {m1.run_id}, {m2.path} is run {m2.run_id}; "
+            "give both telescopes of one run"
+        )
+    expected = partner_path(lonely.path)
+    name = f", expected {expected}" if expected != lonely.path else ""
+    raise InputError(
+        f"{lonely.path}: M{other} of run {lonely.run_id} is missing{name}; give both files, or ask for one telescope "
+        "(require_stereo=False)"
+    )
+
+
+def _common_sampling(files: Sequence[MarsFile], asked_gsps: float | None) -> Sampling:
+    found = [_sampling(f) for f in files]
+    stated = [(f, s) for f, s in zip(files, found, strict=True) if s.origin != "date"]
+    candidates = stated or list(zip(files, found, strict=True))
+    first, sampling = candidates[0]
+    if asked_gsps is not None:
+        return Sampling(asked_gsps, sampling.n_slices, origin="option")
+    for f, other in candidates[1:]:
+        if (other.gsps, other.n_slices) != (sampling.gsps, sampling.n_slices):
+            raise InputError(
+                f"different readouts: {first.path} has {sampling.n_slices} samples at {sampling.gsps} GS/s, "
+                f"{f.path} has {other.n_slices} at {other.gsps} GS/s; read them separately"
+            )
+    if not stated:
+        _log.warning(
+            "the files do not state their sampling speed (no RunHeaders): %s GS/s and %d samples assumed%s",
+            sampling.gsps,
+            sampling.n_slices,
+            " from the date" if first.first_mjd is not None else "",
+        )
+    return sampling
+
+
+def _sampling(file: MarsFile) -> Sampling:
+    """What the run header states, completed or replaced by what was usual at that date."""
+    is_early = file.first_mjd is not None and file.first_mjd < _DOWNSAMPLING_MJD
+    usual = _BEFORE_DOWNSAMPLING if is_early else _SINCE_DOWNSAMPLING
+    if file.sampling_gsps is None:
+        return Sampling(usual.gsps, file.n_slices or usual.n_slices, origin="date")
+    return Sampling(file.sampling_gsps, file.n_slices or usual.n_slices, origin="run header")
+
+
+def _nothing_left(files: Sequence[MarsFile], counts: Mapping[str, int]) -> str:
+    """Say why no event remains."""
+    for f in files:
+        if not len(f.rows):
+            reasons = ", ".join(f"{count} {reason}" for reason, count in f.counts.items() if count and reason != "read")
+            return f"{f.path}: no stereo trigger among its {f.counts['read']} events ({reasons})"
+    ranges = [
+        f"M{f.telescope} has {len(f.rows)} stereo triggers, numbers {f.number.min()} to {f.number.max()}" for f in files
+    ]
+    disagree = next((count for name, count in counts.items() if name.startswith("same number")), 0)
+    clocks = f"; {disagree} share a number but not the time" if disagree else ""
+    return f"no event in both telescopes of run {files[0].run_id}: {'; '.join(ranges[:2])}{clocks}"
+
+
+def _meta(
+    files: Sequence[MarsFile], sampling: Sampling, columns: Mapping[str, NDArray[Any]], counts: Mapping[str, int]
+) -> EventMeta:
+    first = files[0]
+    generated: dict[str, Any] = {}
+    particle = None
+    if first.is_simulation:
+        by_run = {f.run_id: (f.path, f.generated) for f in reversed(files)}  # each run counts once, not per telescope
+        generated = merge_generated([by_run[run] for run in sorted(by_run)])
+        cone = generated.get("viewcone_max_deg", 0.0) - generated.get("viewcone_min_deg", 0.0)
+        particle = particle_name(columns["true_particle"], viewcone_deg=cone)
+    return EventMeta(
+        particle=particle,
+        production=", ".join(dict.fromkeys(f.source for f in files if f.source)),
+        is_simulation=first.is_simulation,
+        sampling_gsps=sampling.gsps,
+        sampling_assumed=sampling.origin == "date",
+        window_ns=sampling.n_slices / sampling.gsps,
+        source_files=tuple(str(f.path) for f in files),
+        generated=generated,
+        provenance={"format": "MARS calibrated", "sampling_from": sampling.origin, "cut_flow": dict(counts)},
+    )

@@ -1,0 +1,80 @@
+"""Charges and arrival times of chosen events of one MARS calibrated file."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.errors import InputError
+from magicnn.io.mars_files import N_PIXELS
+from magicnn.io.rootfiles import RootTree
+
+__all__ = ["read_images"]
+
+_log = logging.getLogger(__name__)
+
+_CHARGE = "MCerPhotEvt.fPixels.fPhot"
+_TIME = "MArrivalTime.fData"
+_RING = "MCerPhotEvt.fPixels.fRing"  # 1 used, -1 unusable: a dead pixel or a slot without one
+_PIXEL_ID = "MCerPhotEvt.fPixels.fPixId"
+_SLOTS = (1183, N_PIXELS)  # 169 clusters of 7, the last 144 without a pixel
+_MAX_GAP = 32  # entries decoded in vain rather than starting a new read
+
+
+def read_images(
+    events: RootTree, rows: NDArray[np.int64], *, n_slices: int, is_bad: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Read the images of some events.
+
+    Parameters
+    ----------
+    events : RootTree
+        Tree ``Events``.
+    rows : int64 array, [N]
+        Entries wanted, in any order.
+    n_slices : int
+        Samples in the readout window.
+    is_bad : bool array, [P]
+        Pixels that are unusable in the whole file.
+
+    Returns
+    -------
+    charge : float32 array, [N, P], photoelectrons
+        NaN for unusable pixels.
+    time : float32 array, [N, P], samples since the start of the window
+        NaN for unusable pixels and outside [0, n_slices), where MARS leaves what its extractor gave without a pulse.
+
+    Raises
+    ------
+    InputError
+        A branch is missing or damaged, or the camera is not the one of 1039 pixels.
+    """
+    wanted, place = np.unique(rows, return_inverse=True)
+    spans = np.split(wanted, np.flatnonzero(np.diff(wanted) > _MAX_GAP) + 1)
+    parts = [_read_span(events, span) for span in spans if len(span)]
+    charge = np.concatenate([c for c, _ in parts])
+    time = np.concatenate([t for _, t in parts])
+    unusable = is_bad[None, :] | ~np.isfinite(charge)
+    charge[unusable] = np.nan
+    time[unusable | ~((time >= 0.0) & (time < n_slices))] = np.nan
+    return charge[place], time[place]
+
+
+def _read_span(events: RootTree, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    charge, time = events.pixels(_CHARGE, rows), events.pixels(_TIME, rows)
+    for name, pixels in ((_CHARGE, charge), (_TIME, time)):
+        if pixels.shape[1] not in _SLOTS:
+            raise InputError(
+                f"{events.path}: branch {name!r} has {pixels.shape[1]} values per event; the cameras of "
+                f"{N_PIXELS} pixels have {_SLOTS[0]} slots (M1 before 2012 had another camera)"
+            )
+    if _PIXEL_ID in events:
+        order = events.pixels(_PIXEL_ID, rows[:1])[0]
+        if not np.array_equal(order, np.arange(len(order))):
+            raise InputError(f"{events.path}: branch {_PIXEL_ID!r} does not count up: pixels in an unknown order")
+    charge = charge[:, :N_PIXELS].astype(np.float32)
+    if _RING in events:
+        charge[events.pixels(_RING, rows)[:, :N_PIXELS] < 0] = np.nan
+    return charge, time[:, :N_PIXELS].astype(np.float32)
