@@ -87,7 +87,7 @@ class Atmosphere:
     def height_m(self, depth_g_cm2: ArrayLike) -> Floats:
         """Give the height above sea level (m) under vertical columns of air (g/cm2); the inverse of `depth_g_cm2`."""
         depth = np.log(np.maximum(np.asarray(depth_g_cm2, dtype=np.float64), self.table_depth_g_cm2[-1]))
-        return np.interp(-depth, -np.log(self.table_depth_g_cm2), self.table_height_m)
+        return np.asarray(np.interp(-depth, -np.log(self.table_depth_g_cm2), self.table_height_m))
 
     def cherenkov_angle_deg(self, height_m: ArrayLike) -> Floats:
         """Give the Cherenkov angle of a particle with the speed of light, arccos(1/n)."""

@@ -184,7 +184,7 @@ def _yield_per_metre(per_metre: Floats, rise_m: float, air_mass: float) -> float
     b = min(max(j - jj, 0.0), 1.0)
     low = per_metre[jj, ii] + a * (per_metre[jj, ii + 1] - per_metre[jj, ii])
     high = per_metre[jj + 1, ii] + a * (per_metre[jj + 1, ii + 1] - per_metre[jj + 1, ii])
-    return low + b * (high - low)
+    return float(low + b * (high - low))
 
 
 @compiled

@@ -45,7 +45,7 @@ def random_state(seed: int | Sequence[int]) -> RandomState:
     -------
     uint64 array, [4]
     """
-    return np.random.SeedSequence(seed).generate_state(4, np.uint64)
+    return np.asarray(np.random.SeedSequence(seed).generate_state(4, np.uint64), dtype=np.uint64)
 
 
 _23, _41, _45, _19, _17, _11 = (np.uint64(n) for n in (23, 41, 45, 19, 17, 11))

@@ -144,8 +144,8 @@ def density_effect(beta_gamma: ArrayLike, density_g_cm3: ArrayLike) -> Floats:
 
     Notes
     -----
-    R. M. Sternheimer, M. J. Berger, S. M. Seltzer, At. Data Nucl. Data Tables 30 (1984) 261, dry air at 1.2048e-3 g/cm3;
-    another density shifts the curve by the logarithm of its square root.
+    R. M. Sternheimer, M. J. Berger, S. M. Seltzer, At. Data Nucl. Data Tables 30 (1984) 261, dry air at
+    1.2048e-3 g/cm3; another density shifts the curve by the logarithm of its square root.
     """
     scaled = np.asarray(beta_gamma) * np.sqrt(np.asarray(density_g_cm3) / _REFERENCE_DENSITY)
     x = np.log10(scaled)
@@ -323,7 +323,7 @@ def sample_compton(energy_mev: float, state: RandomState) -> tuple[float, float]
 
 @compiled
 def emission_tangent(energy_mev: float, state: RandomState) -> float:
-    """Draw the emission angle of bremsstrahlung and pairs, from the dipole form d(t^2)/(1 + t^2)^2 with t = E angle/m."""
+    """Draw the tangent of the emission angle of a photon or of one of a pair, by d(t^2)/(1 + t^2)^2, t = E angle/m."""
     r = 0.995 * uniform(state)
     return ELECTRON_MASS_MEV / energy_mev * math.sqrt(r / (1.0 - r))
 

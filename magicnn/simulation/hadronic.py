@@ -33,7 +33,7 @@ from magicnn.simulation.particles import (
     tilted,
 )
 
-__all__ = ["HADRON_CUT_MEV", "decay", "decay_two_photons", "interact", "interaction_length_g_cm2"]
+__all__ = ["HADRON_CUT_MEV", "decay", "interact", "interaction_length_g_cm2", "sample_products"]
 
 HADRON_CUT_MEV = 300.0
 """Hadrons of less kinetic energy are dropped: what they can still make stays below the Cherenkov threshold."""
@@ -126,7 +126,7 @@ def _push_two_body(
 
 
 @compiled
-def decay_two_photons(
+def _push_two_photons(
     stack: Stack, n: int, parent: Stack, energy_mev: float, mass_mev: float, state: RandomState
 ) -> int:
     """Put the two photons of a neutral pion or eta on the stack."""
@@ -143,7 +143,7 @@ def _push_neutral_pion(
     top = push_deflected(stack, n, PHOTON, energy, parent, tangent, state)
     # The meson itself is not kept: its row gives the direction and is then overwritten from above.
     meson = stack[n].copy()
-    return decay_two_photons(stack, top - 1, meson, energy, mass_mev, state)
+    return _push_two_photons(stack, top - 1, meson, energy, mass_mev, state)
 
 
 @compiled
@@ -183,10 +183,10 @@ def _push_produced(stack: Stack, n: int, energy_mev: float, parent: Stack, state
 
 @compiled
 def _leading_species(species: int, state: RandomState) -> int:
-    """Choose what a projectile leaves as: a nucleon changes its charge in a third, a pion becomes neutral in a fifth."""
+    """Choose the leading particle: a nucleon changes its charge in a third, a pion becomes neutral in a fifth."""
     if species >= PROTON:
         return NEUTRON + PROTON - species if uniform(state) < 0.35 else species
-    if species == PION_MINUS or species == PION_PLUS:
+    if species in (PION_MINUS, PION_PLUS):
         r = uniform(state)
         if r < 0.2:
             return PHOTON
@@ -255,7 +255,7 @@ def _decay_muon(stack: Stack, n: int, parent: Stack, state: RandomState) -> int:
 
 @compiled
 def _decay_long_kaon(stack: Stack, n: int, parent: Stack, state: RandomState) -> int:
-    """Share the energy of a long-lived kaon among three bodies, evenly over the simplex: 68 % semileptonic, 32 % pions."""
+    """Share the energy of a long-lived kaon among three bodies, evenly over the simplex; 68 % semileptonic."""
     a, b = uniform(state), uniform(state)
     low, high = min(a, b), max(a, b)
     energy = parent[1]

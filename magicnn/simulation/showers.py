@@ -18,8 +18,10 @@ from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.simulation.atmosphere import Atmosphere, load_atmosphere, path_to_height_m
 from magicnn.simulation.cherenkov import YieldTable, detected_yield_table, emitted_yield_table, targets
 from magicnn.simulation.compiled import random_state
+from magicnn.simulation.medium import Medium, medium
 from magicnn.simulation.particles import ELECTRON, MASS_MEV, MUON_MINUS, PHOTON, PROTON
-from magicnn.simulation.transport import DEPTH_BIN_G_CM2, N_DEPTH_BINS, Medium, follow, medium
+from magicnn.simulation.tracks import DEPTH_BIN_G_CM2, N_DEPTH_BINS
+from magicnn.simulation.transport import follow
 
 __all__ = ["TELESCOPE_RADIUS_M", "Environment", "ShowerLight", "ShowerTruth", "environment", "simulate_shower"]
 
