@@ -134,9 +134,8 @@ def geometry_from_direction(
     pointing_azimuth_deg: ArrayLike,
     *,
     telescopes_m: ArrayLike = TELESCOPES_M,
-    ground_m: float = OBSERVATION_LEVEL_M,
 ) -> dict[str, Floats]:
-    """Find core, impact and height of maximum for a direction known otherwise.
+    """Find core and impact for a direction known otherwise.
 
     Parameters
     ----------
@@ -148,19 +147,18 @@ def geometry_from_direction(
         Pointing, the same for all telescopes.
     telescopes_m : array_like, [T, 3], metres
         Positions, geographic frame.
-    ground_m : float
-        Height above sea level of z = 0.
 
     Returns
     -------
     dict of str to float64 array
-        ``reco_zenith_deg, reco_azimuth_deg, reco_core_x_m, reco_core_y_m`` and ``h_max_m`` [N], ``impact_m`` [N, T];
+        ``reco_zenith_deg, reco_azimuth_deg, reco_core_x_m, reco_core_y_m`` [N] and ``impact_m`` [N, T];
         NaN without two images.
 
     Notes
     -----
-    Each plane is spanned by the direction and the line of sight to a centre of gravity; the axis is the line along
-    the direction closest to all planes, and ``h_max_m`` is its point closest to the lines of sight.
+    Each plane is spanned by the direction and the line of sight to a centre of gravity; the core is where the line
+    along the direction closest to all planes meets z = 0. The height of the maximum follows from the lines of sight
+    alone and stays that of `reconstruct`.
     """
     size = np.asarray(parameters["size_pe"], dtype=np.float64)
     cog_x = np.asarray(parameters["cog_x_deg"], dtype=np.float64)
@@ -170,16 +168,7 @@ def geometry_from_direction(
     sight = _sight(cog_x, cog_y, pointing_basis(pointing_zenith_deg, pointing_azimuth_deg))
     use = (size > 0.0) & np.isfinite(cog_x) & (np.isfinite(x) & np.isfinite(y))[:, None]
     use &= (use.sum(axis=1) >= 2)[:, None]
-    geometry = _geometry(x, y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
-    axis = direction_vector(geometry["reco_zenith_deg"], geometry["reco_azimuth_deg"])
-    core = np.stack([geometry["reco_core_x_m"], geometry["reco_core_y_m"], np.zeros(len(axis))], axis=-1)
-    # both with the part along the line of sight taken out: distances from that line
-    away = _without_part_along(sight, core[:, None, :] - positions)
-    lean = _without_part_along(sight, np.broadcast_to(axis[:, None, :], sight.shape))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        along = -np.sum(np.where(use, np.sum(lean * away, axis=-1), 0.0), axis=1)
-        along /= np.sum(np.where(use, np.sum(lean * lean, axis=-1), 0.0), axis=1)
-    return {**geometry, "h_max_m": along * axis[:, 2] + ground_m}
+    return _geometry(x, y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
 
 
 _NEEDED = ("size_pe", "cog_x_deg", "cog_y_deg", "psi_deg", "length_deg", "width_deg")
@@ -262,9 +251,3 @@ def _meeting_point(sight: Floats, positions: Floats, use: NDArray[np.bool_]) -> 
             np.einsum("nij,nj->ni", cofactors, vector) / np.where(determinant > 0.0, determinant, np.nan)[:, None]
         )
     return point
-
-
-def _without_part_along(unit: Floats, vectors: Floats) -> Floats:
-    """Component of vectors normal to unit vectors."""
-    rest: Floats = vectors - unit * np.sum(unit * vectors, axis=-1, keepdims=True)
-    return rest

@@ -120,9 +120,9 @@ def test_one_bright_pixel_cannot_carry_a_triangle(camera):
 
 
 def test_late_second_island_is_removed(camera):
-    first = {p: 30.0 for p in (0, 1, 2, 3)}
+    first = dict.fromkeys((0, 1, 2, 3), 30.0)
     far = int(camera.n_pixels - 200)
-    second = {p: 8.0 for p in (far, *camera.neighbours[far, :3].tolist())}
+    second = dict.fromkeys((far, *camera.neighbours[far, :3].tolist()), 8.0)
     for delay, kept in ((4.0, True), (5.0, False)):
         charge, time = single(camera, {**first, **second}, dict.fromkeys(second, 10.0 + delay))
         assert sum_clean(charge, time, camera)[0, far] == kept
