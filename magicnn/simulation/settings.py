@@ -53,11 +53,11 @@ class ReadoutSettings(Settings):
     """Gaussian sigma of the pulse of one photoelectron at the digitiser."""
     single_pe_spread: float = Field(default=0.45, ge=0, le=1)
     """Relative Gaussian spread of the amplitude of one photoelectron."""
-    night_sky_pe_per_ns: Pair = (0.13, 0.15)
+    night_sky_pe_per_ns: Pair = (0.14, 0.18)
     """Photoelectrons of the night sky per ns and pixel."""
-    electronic_noise_pe: Pair = (0.45, 0.45)
+    electronic_noise_pe: Pair = (0.35, 0.45)
     """RMS of the electronic noise in a window of the charge extraction, white part."""
-    baseline_noise_pe: Pair = (0.5, 0.5)
+    baseline_noise_pe: Pair = (0.72, 0.72)
     """RMS over pixels and events of the baseline in a window of the charge extraction, slow part."""
     adc_counts_per_pe: float = Field(default=30.0, gt=0)
     """Peak amplitude of one photoelectron."""
