@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from magicnn.camera import Camera
+from magicnn.config import Settings
 from magicnn.errors import InputError
 
 __all__ = ["MAGIC_CLEANING", "CleaningSettings", "clean", "label_islands", "sum_clean", "tailcuts_clean"]
@@ -26,14 +27,12 @@ _PAIR_CLIP = 1.1  # of the threshold of the sum; MARS writes it as 2.2 x thresho
 _COMPACT_CLIP = 1.05  # of the threshold per pixel
 
 
-class CleaningSettings(BaseModel):
+class CleaningSettings(Settings):
     """Which pixels belong to the image.
 
     The levels act on the charges as they come. A sliding-window extractor gives an empty pixel a positive charge
     (1.6 to 1.9 photoelectrons in MAGIC); MAGIC's levels are meant for such charges and nothing is subtracted.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     method: Literal["sum", "tailcuts"] = Field(
         default="sum", description="'sum': MAGIC's sum cleaning with times; 'tailcuts': two levels, no times"

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M, direction_vector, impact_m, pointing_basis, sky_from_camera
+from magicnn.config import Settings
 from magicnn.errors import InputError
 
 __all__ = ["STEREO_PARAMETERS", "StereoSettings", "geometry_from_direction", "reconstruct"]
@@ -36,10 +37,8 @@ STEREO_PARAMETERS: dict[str, tuple[str, str]] = {
 """Unit and description of each parameter of `reconstruct`; ``impact_m`` is per telescope."""
 
 
-class StereoSettings(BaseModel):
+class StereoSettings(Settings):
     """When two images can be crossed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_stereo_angle_deg: float = Field(
         default=0.1, ge=0, lt=90, description="image axes at a smaller angle count as parallel, deg (6 arcmin)"
@@ -109,7 +108,7 @@ def reconstruct(
     stereo_angle = _stereo_angle_deg(psi, has_axis)
     is_stereo = stereo_angle >= settings.min_stereo_angle_deg
     direction = _crossing(x, y, psi, weight)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         reco_x = np.where(is_stereo, np.degrees(direction[:, 0] / direction[:, 2]), np.nan)
         reco_y = np.where(is_stereo, np.degrees(direction[:, 1] / direction[:, 2]), np.nan)
     basis = pointing_basis(pointing_zenith_deg, pointing_azimuth_deg)

@@ -1,0 +1,268 @@
+"""FeatureTable: image and stereo parameters of the events of an event set, row by row, and its file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from magicnn.config import Settings, validate_settings
+from magicnn.errors import InputError, nearest_names
+from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, require_columns
+from magicnn.images.cleaning import CleaningSettings, clean
+from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
+from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, reconstruct
+from magicnn.io.base import Reader
+from magicnn.io.eventset_format import HDF5_ERRORS, meta_from_json, meta_to_json, one_line
+from magicnn.runs import atomic_path, progress, provenance
+
+__all__ = ["FEATURES", "FeatureSettings", "FeatureTable", "concatenate_features", "extract_features"]
+
+_FORMAT = "magicnn features"
+_VERSION = 1
+_ROWS_PER_CHUNK = 16384
+
+
+def _specs() -> dict[str, ColumnSpec]:
+    specs = {n: ColumnSpec("float32", unit, text, "telescope") for n, (unit, text) in IMAGE_PARAMETERS.items()}
+    for name, (unit, text) in STEREO_PARAMETERS.items():
+        shape: Any = "telescope" if name == "impact_m" else "event"
+        specs[name] = ColumnSpec("bool" if name == "is_stereo" else "float64", unit, text, shape)
+    return specs
+
+
+FEATURES: Mapping[str, ColumnSpec] = MappingProxyType({**_specs(), **SCHEMA})
+"""Every column that a feature table may have: image and stereo parameters, and the columns of events."""
+
+
+class FeatureSettings(Settings):
+    """How image parameters are made."""
+
+    cleaning: CleaningSettings = Field(default=CleaningSettings(), description="which pixels belong to the image")
+    stereo: StereoSettings = Field(default=StereoSettings(), description="when two images are crossed")
+
+
+DEFAULT_SETTINGS = FeatureSettings()
+"""MAGIC's cleaning and stereo reconstruction."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureTable:
+    """Parameters of the events of one event set; row i is event i.
+
+    Attributes
+    ----------
+    columns : mapping of str to array, [N] or [N, T]
+        Names, dtypes and units of `FEATURES`; invalid is NaN. The ids, pointing and truth columns of the events
+        are there too.
+    meta : EventMeta
+        What all events share.
+    settings : FeatureSettings
+        How the parameters were made.
+
+    Raises
+    ------
+    InputError
+        A column is unknown or has the wrong shape.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    meta: EventMeta
+    settings: FeatureSettings = DEFAULT_SETTINGS
+
+    def __post_init__(self) -> None:
+        require_columns(self.columns, ["event_id"], where="feature table")
+        n = len(self.columns["event_id"])
+        columns = {}
+        for name, values in self.columns.items():
+            if name not in FEATURES:
+                raise InputError(f"unknown feature {name!r}: {nearest_names(name, FEATURES)}")
+            shape = (n,) if FEATURES[name].shape == "event" else (n, len(self.meta.telescopes))
+            array = np.asarray(values, dtype=FEATURES[name].dtype)
+            if array.shape != shape:
+                raise InputError(f"feature {name!r}: expected shape {shape}, got {array.shape}")
+            columns[name] = array
+        object.__setattr__(self, "columns", MappingProxyType(columns))
+
+    def __len__(self) -> int:
+        return len(self.columns["event_id"])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """Return a column, [N] or [N, T], in the unit of `FEATURES`."""
+        require_columns(self.columns, [name], where="feature table")
+        return self.columns[name]
+
+    def select(self, which: NDArray[Any] | slice) -> FeatureTable:
+        """Return the rows picked by a boolean mask, indices or a slice, in that order."""
+        return FeatureTable({n: values[which] for n, values in self.columns.items()}, self.meta, self.settings)
+
+    def with_columns(self, **columns: NDArray[Any]) -> FeatureTable:
+        """Return the same rows with columns added or replaced."""
+        return FeatureTable({**self.columns, **columns}, self.meta, self.settings)
+
+    def save(self, path: Path | str) -> None:
+        """Write the table to an HDF5 file: one dataset per column with ``unit`` and ``description``.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        record = {
+            "version": _VERSION,
+            "meta": meta_to_json(self.meta),
+            "settings": self.settings.model_dump(mode="json"),
+            "provenance": provenance(),
+        }
+        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+            file.attrs["format"] = _FORMAT
+            file.create_dataset("record", data=json.dumps(record, sort_keys=True))
+            for name, values in self.columns.items():
+                chunks = (max(1, min(len(values), _ROWS_PER_CHUNK)), *values.shape[1:])
+                dataset = file.create_dataset(
+                    f"features/{name}", data=values, chunks=chunks, maxshape=(None, *values.shape[1:]), fletcher32=True
+                )
+                dataset.attrs["unit"] = FEATURES[name].unit
+                dataset.attrs["description"] = FEATURES[name].description
+
+    @classmethod
+    def load(cls, path: Path | str) -> FeatureTable:
+        """Read a file written by `save`.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, of another kind, or written by a newer version.
+        """
+        try:
+            with h5py.File(path, "r") as file:
+                if file.attrs.get("format") != _FORMAT:
+                    raise InputError(f"{path}: not a feature file of magicnn")
+                record = json.loads(file["record"][()])
+                if record["version"] > _VERSION:
+                    raise InputError(
+                        f"{path}: feature format {record['version']}, this magicnn reads up to {_VERSION}; update it"
+                    )
+                columns = {name: dataset[()] for name, dataset in file["features"].items()}
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file") from error
+        except HDF5_ERRORS as error:
+            raise InputError(f"{path}: damaged feature file ({one_line(error)})") from error
+        settings = validate_settings(FeatureSettings, record["settings"], where=str(path))
+        return cls(columns, meta_from_json(record["meta"]), settings)
+
+    def __repr__(self) -> str:
+        kind = self.meta.particle or "real"
+        cleaning = self.settings.cleaning.method
+        return f"FeatureTable({len(self)} {kind} events, {cleaning} cleaning, {len(self.columns)} columns)"
+
+
+def extract_features(
+    events: EventBatch | Reader,
+    settings: FeatureSettings = DEFAULT_SETTINGS,
+    *,
+    batch_size: int = 1024,
+) -> FeatureTable:
+    """Clean the images of all events and compute their parameters.
+
+    Parameters
+    ----------
+    events : EventBatch or Reader
+        Events in memory, or a source read ``batch_size`` events at a time; needs ``pointing_zenith_deg`` and
+        ``pointing_azimuth_deg``.
+    settings : FeatureSettings
+        Cleaning and stereo settings, kept with the table.
+    batch_size : int
+        Events held in memory at once.
+
+    Returns
+    -------
+    FeatureTable
+        Row i is event i; the columns of the events are carried over.
+
+    Raises
+    ------
+    InputError
+        There are no events, or no pointing.
+    """
+    parts = []
+    with progress(total=len(events), description="image parameters", unit="event") as bar:
+        for batch in _batches(events, batch_size):
+            parts.append(_features_of(batch, settings))
+            bar.update(len(batch))
+    if not parts:
+        raise InputError("no events to compute image parameters of")
+    names = [n for n in parts[0] if all(n in part for part in parts)]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return FeatureTable(columns, events.meta, settings)
+
+
+def _batches(events: EventBatch | Reader, size: int) -> Iterator[EventBatch]:
+    if not isinstance(events, EventBatch):
+        yield from events.batches(size)
+        return
+    for start in range(0, len(events), size):
+        yield events.select(slice(start, start + size))
+
+
+def _features_of(batch: EventBatch, settings: FeatureSettings) -> dict[str, NDArray[Any]]:
+    """Columns of one batch, in the dtypes of `FEATURES`."""
+    camera = batch.meta.camera
+    mask = clean(batch.charge, batch.time, camera, settings.cleaning)
+    images = image_parameters(batch.charge, batch.time, mask, camera)
+    stereo = reconstruct(images, batch["pointing_zenith_deg"], batch["pointing_azimuth_deg"], settings=settings.stereo)
+    columns = {**images, **stereo, **batch.columns}
+    return {name: np.asarray(values, dtype=FEATURES[name].dtype) for name, values in columns.items()}
+
+
+def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
+    """Join feature tables made with the same settings for the same telescopes, in order.
+
+    Parameters
+    ----------
+    tables : sequence of FeatureTable
+        At least one. Columns that are not in all of them are dropped.
+
+    Returns
+    -------
+    FeatureTable
+        With the meta of the first table; its particle is ``"mixed"`` where they differ.
+
+    Raises
+    ------
+    InputError
+        Nothing to join, or telescopes, cameras or settings differ.
+    """
+    if not tables:
+        raise InputError("no feature tables to join")
+    first = tables[0]
+    for other in tables[1:]:
+        if (
+            other.settings != first.settings
+            or other.meta.telescopes != first.meta.telescopes
+            or other.meta.camera.fingerprint != first.meta.camera.fingerprint
+            or other.meta.is_simulation != first.meta.is_simulation
+        ):
+            raise InputError(
+                f"cannot join feature tables of {first.meta.production!r} and {other.meta.production!r}: they differ "
+                f"in settings, telescopes, camera, or one is simulated and the other real"
+            )
+    names = [n for n in first.columns if all(n in t for t in tables)]
+    particles = {t.meta.particle for t in tables}
+    meta = replace(
+        first.meta,
+        particle=first.meta.particle if len(particles) == 1 else "mixed",
+        source_files=tuple(dict.fromkeys(f for t in tables for f in t.meta.source_files)),
+    )
+    return FeatureTable({n: np.concatenate([t[n] for t in tables]) for n in names}, meta, first.settings)

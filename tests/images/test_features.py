@@ -1,0 +1,162 @@
+"""Feature tables: row by row the events, the same whole or in pieces, and the same after a file."""
+
+import h5py
+import numpy as np
+import pytest
+
+from magicnn.errors import InputError
+from magicnn.events import EventBatch, EventMeta
+from magicnn.images.cleaning import CleaningSettings, clean
+from magicnn.images.features import (
+    FEATURES,
+    FeatureSettings,
+    FeatureTable,
+    concatenate_features,
+    extract_features,
+)
+from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
+from magicnn.images.stereo import STEREO_PARAMETERS, reconstruct
+from magicnn.io.eventset import EventSet, EventSetWriter
+
+
+@pytest.fixture(scope="module")
+def events(images):
+    charge, time = (a.astype(np.float32).reshape(150, 2, -1) for a in images)
+    charge[3, 1] = np.nan
+    time[3, 1] = np.nan
+    charge[4] = 0.5
+    rng = np.random.default_rng(8)
+    columns = {
+        "run_id": np.full(150, 7),
+        "event_id": np.arange(150),
+        "shower_id": np.arange(150) // 2,
+        "reuse_id": np.arange(150) % 2,
+        "pointing_zenith_deg": rng.uniform(5, 35, 150),
+        "pointing_azimuth_deg": rng.uniform(0, 360, 150),
+        "true_energy_gev": rng.uniform(100, 1000, 150),
+        "true_impact_m": rng.uniform(0, 200, (150, 2)),
+    }
+    return EventBatch(charge, time, columns, EventMeta(particle="gamma", production="toy", is_simulation=True))
+
+
+@pytest.fixture(scope="module")
+def table(events):
+    return extract_features(events)
+
+
+def assert_same(a, b):
+    assert set(a.columns) == set(b.columns)
+    for name, values in a.columns.items():
+        assert values.dtype == b[name].dtype
+        np.testing.assert_array_equal(values, b[name], err_msg=name)
+
+
+def test_rows_are_the_events(events, table):
+    assert len(table) == 150
+    assert set(table.columns) == set(IMAGE_PARAMETERS) | set(STEREO_PARAMETERS) | set(events.columns)
+    np.testing.assert_array_equal(table["true_energy_gev"], events["true_energy_gev"])
+    mask = clean(events.charge, events.time, events.meta.camera)
+    images = image_parameters(events.charge, events.time, mask, events.meta.camera)
+    np.testing.assert_allclose(table["size_pe"], images["size_pe"], rtol=1e-6)
+    stereo = reconstruct(images, events["pointing_zenith_deg"], events["pointing_azimuth_deg"])
+    np.testing.assert_array_equal(table["h_max_m"], stereo["h_max_m"])
+    np.testing.assert_array_equal(table["is_stereo"], stereo["is_stereo"])
+    assert table["is_stereo"].sum() > 100
+
+
+def test_missing_telescope_and_empty_images_are_nan(table):
+    assert np.isnan(table["size_pe"][3, 1])
+    assert table["size_pe"][3, 0] > 0
+    assert (table["size_pe"][4] == 0).all()
+    for row in (3, 4):
+        assert not table["is_stereo"][row]
+        assert np.isnan(table["impact_m"][row]).all()
+        assert np.isnan(table["reco_zenith_deg"][row])
+
+
+@pytest.mark.parametrize("size", [1, 64, 149])
+def test_batch_size_changes_nothing(events, table, size):
+    assert_same(extract_features(events.select(slice(0, 70)), batch_size=size), table.select(slice(0, 70)))
+
+
+def test_event_set_gives_the_table_of_its_events(events, tmp_path):
+    with EventSetWriter(tmp_path / "events.h5", events.meta) as writer:
+        writer.append(events)
+    with EventSet(tmp_path / "events.h5") as stored:
+        assert_same(extract_features(stored, batch_size=60), extract_features(stored.read()))
+
+
+def test_file_keeps_everything(table, tmp_path):
+    path = tmp_path / "features.h5"
+    settings = FeatureSettings(cleaning=CleaningSettings(method="tailcuts", core_pe=8.0))
+    FeatureTable(table.columns, table.meta, settings).save(path)
+    again = FeatureTable.load(path)
+    assert_same(again, table)
+    assert again.settings == settings
+    assert again.meta.particle == "gamma"
+    assert again.meta.camera.fingerprint == table.meta.camera.fingerprint
+    with h5py.File(path) as file:
+        assert file["features/width_deg"].attrs["unit"] == "deg"
+        assert "minor axis" in file["features/width_deg"].attrs["description"]
+        assert file["features/true_energy_gev"].attrs["unit"] == "GeV"
+
+
+def test_settings_change_the_parameters(events, table):
+    loose = FeatureSettings(cleaning=CleaningSettings(method="tailcuts", core_pe=4.5, boundary_pe=3.5))
+    assert extract_features(events, loose)["n_pixels"][5:].mean() > table["n_pixels"][5:].mean()
+
+
+def test_selecting_and_joining(table):
+    joined = concatenate_features([table.select(slice(0, 50)), table.select(np.arange(50, 150))])
+    assert_same(joined, table)
+    assert len(table.select(table["size_pe"][:, 0] > 100)) == (table["size_pe"][:, 0] > 100).sum()
+    other = FeatureTable(table.columns, table.meta, FeatureSettings(cleaning=CleaningSettings(core_pe=7.0)))
+    with pytest.raises(InputError, match="differ in settings"):
+        concatenate_features([table, other])
+    with pytest.raises(InputError, match="no feature tables"):
+        concatenate_features([])
+
+
+def test_every_feature_is_described():
+    for name, spec in FEATURES.items():
+        assert spec.description, name
+        for unit in ("deg", "pe", "ns", "m", "gev"):
+            if name.endswith(f"_{unit}") and "_per_" not in name:
+                assert spec.unit == {"pe": "phe", "gev": "GeV"}.get(unit, unit), name
+
+
+def test_mistakes_are_named(events, table, tmp_path):
+    with pytest.raises(InputError, match="unknown feature 'sise_pe': did you mean 'size_pe'"):
+        table.with_columns(sise_pe=table["size_pe"])
+    with pytest.raises(InputError, match=r"'size_pe': expected shape \(150, 2\), got \(150,\)"):
+        table.with_columns(size_pe=table["h_max_m"])
+    with pytest.raises(InputError, match="no column 'lenght_deg'"):
+        table["lenght_deg"]
+    with pytest.raises(InputError, match="no such file"):
+        FeatureTable.load(tmp_path / "nothing.h5")
+    blind = EventBatch(events.charge, events.time, {"event_id": events["event_id"]}, events.meta)
+    with pytest.raises(InputError, match="no column 'pointing_zenith_deg'"):
+        extract_features(blind)
+    with pytest.raises(InputError, match="no events"):
+        extract_features(events.select(slice(0, 0)))
+    table.save(tmp_path / "features.h5")
+    content = (tmp_path / "features.h5").read_bytes()
+    (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"half\.h5: damaged feature file"):
+        FeatureTable.load(tmp_path / "half.h5")
+    (tmp_path / "text.h5").write_text("not HDF5")
+    with pytest.raises(InputError, match=r"text\.h5: damaged feature file"):
+        FeatureTable.load(tmp_path / "text.h5")
+
+
+def test_real_events_have_parameters(data_dir):
+    from magicnn.io import open_events
+
+    reader = open_events(sorted((data_dir / "magic_real").glob("*.root")))
+    table = extract_features(reader)
+    assert len(table) == len(reader) == 21
+    assert table["event_id"][0] == 29795
+    bright = (table["size_pe"] > 50).all(axis=1)
+    assert 5 <= bright.sum() <= 21
+    assert np.nanmax(table["leakage1"]) <= 1.0
+    assert np.isfinite(table["reco_zenith_deg"][table["is_stereo"]]).all()
