@@ -1,0 +1,41 @@
+"""``magicnn simulate``: showers, telescopes and trigger, from a YAML file to an event set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    config: Annotated[
+        Path, typer.Argument(help="YAML file of the production, such as mc_configs/gamma_za05to35.yaml.")
+    ],
+    output: Annotated[Path, typer.Option(help="Event set to write; the same command continues an interrupted one.")],
+    n_events: Annotated[
+        int, typer.Option("-n", "--n-events", min=1, help="Triggered events wanted; the last showers are kept whole.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same events.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core when not given.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
+) -> None:
+    """Simulate air showers and both MAGIC telescopes until enough events have triggered, and write them."""
+    from magicnn.config import dump_settings
+    from magicnn.simulation.settings import settings_from_yaml
+
+    settings = settings_from_yaml(config, set_ or ())
+    if dry_run:
+        typer.echo(dump_settings(settings), nl=False)
+        typer.echo(f"# {n_events} triggered events with seed {seed} would be written to {output}")
+        return
+    from magicnn.io.eventset import EventSet
+    from magicnn.simulation.production import produce
+
+    with EventSet(produce(settings, output, n_events=n_events, seed=seed, workers=workers)) as done:
+        typer.echo(f"{len(done)} events of {done.meta.generated['n_thrown']} thrown ones in {output}")

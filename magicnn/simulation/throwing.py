@@ -1,0 +1,136 @@
+"""What each shower of a production is: energy, direction, pointings and cores, drawn from the number of the shower."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.array import direction_vector, sky_from_camera
+from magicnn.generated import scatter_radius_m
+from magicnn.runs import seed_sequence
+from magicnn.simulation.settings import ProductionSettings
+
+__all__ = ["ThrownShower", "production_id", "throw_shower"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ThrownShower:
+    """One shower and its uses.
+
+    Attributes
+    ----------
+    energy_gev, zenith_deg, azimuth_deg : float
+        Energy, and where the shower comes from.
+    pointing_zenith_deg, pointing_azimuth_deg : float64 array, [K]
+        Pointing of the telescopes in each use.
+    core_x_m, core_y_m : float64 array, [K]
+        Where the axis meets the ground in each use, geographic north and west.
+    """
+
+    energy_gev: float
+    zenith_deg: float
+    azimuth_deg: float
+    pointing_zenith_deg: Floats
+    pointing_azimuth_deg: Floats
+    core_x_m: Floats
+    core_y_m: Floats
+
+
+def production_id(name: str, seed: int) -> int:
+    """Give the number, below 2^31, of a production, from its name and seed: its ``run_id``."""
+    return int.from_bytes(hashlib.sha256(f"{name}/{seed}".encode()).digest()[:4], "little") >> 1
+
+
+def throw_shower(settings: ProductionSettings, seed: int, index: int) -> ThrownShower:
+    """Draw a shower.
+
+    Parameters
+    ----------
+    settings : ProductionSettings
+    seed : int
+        Seed of the production.
+    index : int
+        Number of the shower.
+
+    Notes
+    -----
+    Pointings are even in azimuth and in the cosine of the zenith angle, directions even in solid angle between the
+    limits of the view cone around them, or on a ring. The direction of a shower is drawn around its first pointing;
+    the pointings of the other uses are drawn around that direction, within the zenith range: each use then has the
+    same joint distribution of pointing and direction, whatever the number of uses. Cores are even in a disc across
+    the shower axis, projected along the axis onto the ground.
+    """
+    generator = np.random.default_rng(seed_sequence(seed, settings.name, "throw", index))
+    energy = _energy(settings, generator.random())
+    zenith, azimuth = _pointing(settings, generator)
+    x, y = _offset(settings, generator)
+    direction = sky_from_camera(x, y, zenith, azimuth)
+    direction_zenith, direction_azimuth = float(direction[0]), float(direction[1])
+    zeniths, azimuths = [zenith], [azimuth]
+    while len(zeniths) < settings.reuse:
+        x, y = _offset(settings, generator)
+        other_zenith, other_azimuth = sky_from_camera(x, y, direction_zenith, direction_azimuth)
+        if settings.zenith_min_deg <= other_zenith <= settings.zenith_max_deg:
+            zeniths.append(float(other_zenith))
+            azimuths.append(float(other_azimuth))
+    core_x, core_y = _cores(settings, energy, direction_zenith, direction_azimuth, generator)
+    return ThrownShower(
+        energy_gev=energy,
+        zenith_deg=direction_zenith,
+        azimuth_deg=direction_azimuth,
+        pointing_zenith_deg=np.array(zeniths),
+        pointing_azimuth_deg=np.array(azimuths),
+        core_x_m=core_x,
+        core_y_m=core_y,
+    )
+
+
+def _energy(settings: ProductionSettings, share: float) -> float:
+    low, high = settings.energy_min_gev, settings.energy_max_gev
+    power = 1.0 - settings.spectral_index
+    if abs(power) < 1e-12:
+        return float(low * (high / low) ** share)
+    return float((low**power + share * (high**power - low**power)) ** (1.0 / power))
+
+
+def _pointing(settings: ProductionSettings, generator: np.random.Generator) -> tuple[float, float]:
+    low, high = np.cos(np.radians([settings.zenith_max_deg, settings.zenith_min_deg]))
+    return float(np.degrees(np.arccos(generator.uniform(low, high)))), float(generator.uniform(0.0, 360.0))
+
+
+def _offset(settings: ProductionSettings, generator: np.random.Generator) -> tuple[float, float]:
+    """Draw an offset, even in solid angle, as camera coordinates in degrees(tangent)."""
+    low, high = np.cos(np.radians([settings.viewcone_max_deg, settings.viewcone_min_deg]))
+    tangent = np.degrees(np.tan(np.arccos(generator.uniform(low, high))))
+    turn = generator.uniform(0.0, 2.0 * np.pi)
+    return float(tangent * np.cos(turn)), float(tangent * np.sin(turn))
+
+
+def _cores(
+    settings: ProductionSettings,
+    energy_gev: float,
+    zenith_deg: float,
+    azimuth_deg: float,
+    generator: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    limit = scatter_radius_m(
+        energy_gev,
+        zenith_deg,
+        radius_m=settings.scatter_radius_m,
+        energy_exponent=settings.scatter_energy_exponent,
+        zenith_exponent=settings.scatter_zenith_exponent,
+    )
+    radius = limit * np.sqrt(generator.random(settings.reuse))
+    turn = generator.uniform(0.0, 2.0 * np.pi, settings.reuse)
+    axis = direction_vector(zenith_deg, azimuth_deg)
+    # Two axes across the shower: towards higher altitude, and horizontal.
+    horizontal = direction_vector(90.0, azimuth_deg + 90.0)
+    upwards = np.cross(horizontal, axis)
+    across = (radius * np.cos(turn))[:, None] * upwards + (radius * np.sin(turn))[:, None] * horizontal
+    ground = across - (across[:, 2] / axis[2])[:, None] * axis
+    return ground[:, 0], ground[:, 1]
