@@ -25,6 +25,8 @@ _MAGIC_UNIT_M = 5.6693982e-3
 _MAGIC_LIMIT = 289  # pixels lie strictly inside a circle of 17 pitches
 _SPIRAL_STEPS = ((-1, 1), (-1, 0), (0, -1), (1, -1), (1, 0), (0, 1))
 _LATTICE_TOLERANCE = 0.25  # pitches; module gaps of real cameras stay well below
+_SAME_PIXEL_M = 1e-4  # tables of MAGIC's camera differ by micrometres
+_SIDE_TOLERANCE = 0.1  # pitches; a square lattice fits to triangles with sides 1, 1 and 1.41
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +101,29 @@ class Camera:
         Returns
         -------
         Camera
+            With the axial coordinates of `magic` when these are MAGIC's pixels.
 
         Raises
         ------
         InputError
-            The positions are not finite, fewer than 7, not connected, or not on a regular hexagonal lattice.
+            The positions are not finite, fewer than 7, not all different, not connected, or not on a regular hexagonal
+            lattice.
         """
-        positions = np.stack([np.asarray(x_m, dtype=np.float64), np.asarray(y_m, dtype=np.float64)], axis=1)
-        if len(positions) < 7 or not np.isfinite(positions).all():
-            raise InputError(f"camera {name}: expected at least 7 finite pixel positions, got {len(positions)}")
+        x, y = np.asarray(x_m, dtype=np.float64).ravel(), np.asarray(y_m, dtype=np.float64).ravel()
+        if len(x) != len(y):
+            raise InputError(f"camera {name}: expected pairs of pixel positions, got {len(x)} x and {len(y)} y")
+        positions = np.stack([x, y], axis=1)
+        n_places = len(np.unique(positions, axis=0)) if np.isfinite(positions).all() else 0
+        if n_places < 7 or n_places < len(positions):
+            raise InputError(
+                f"camera {name}: expected at least 7 pixels at different finite positions, "
+                f"got {len(positions)} pixels at {n_places} places"
+            )
         axial, basis = _find_lattice(positions, name)
         pitch = float(np.sqrt(abs(np.linalg.det(basis)) * 2.0 / np.sqrt(3.0)))
+        magic = _magic_camera()
+        if len(x) == magic.n_pixels and np.hypot(x - magic.x_m, y - magic.y_m).max() < _SAME_PIXEL_M:
+            axial = magic.axial
         return cls(
             name=name,
             x_m=_frozen(positions[:, 0]),
@@ -263,9 +277,11 @@ def _find_lattice(positions: NDArray[np.float64], name: str) -> tuple[NDArray[np
     spacing = float(np.median(distance[:, 1]))
     vectors = positions[nearest[:, 1]] - positions
     vectors = vectors[distance[:, 1] < 1.2 * spacing]
-    phase = np.angle(np.mean(np.exp(6j * np.arctan2(vectors[:, 1], vectors[:, 0])))) / 6.0
-    angles = phase + np.radians([0.0, 60.0])
-    basis = spacing * np.stack([np.cos(angles), np.sin(angles)])  # rows e1, e2
+    # directions modulo 60 deg between -7.5 and 52.5 deg: the usual 0 and 30 deg must not lie on the branch cut
+    middle = np.radians(22.5)
+    directions = 6.0 * (np.arctan2(vectors[:, 1], vectors[:, 0]) - middle)
+    angles = middle + np.angle(np.mean(np.exp(1j * directions))) / 6.0 + np.radians([0.0, 60.0])
+    basis = spacing * np.stack([np.cos(angles), np.sin(angles)], axis=1)  # rows e1, e2
     links = tree.query_ball_point(positions, 1.45 * spacing)
     axial = np.zeros((len(positions), 2), dtype=np.int32)
     seen = np.zeros(len(positions), dtype=bool)
@@ -284,10 +300,13 @@ def _find_lattice(positions: NDArray[np.float64], name: str) -> tuple[NDArray[np
     fit, *_ = np.linalg.lstsq(design, positions, rcond=None)
     worst = float(np.abs(positions - design @ fit).max()) / spacing
     unique = len(np.unique(axial, axis=0)) == len(axial)
-    if not seen.all() or not unique or worst > _LATTICE_TOLERANCE:
+    sides = np.linalg.norm([fit[1], fit[2], fit[2] - fit[1]], axis=1)
+    uneven = float(np.ptp(sides)) / spacing
+    if not seen.all() or not unique or worst > _LATTICE_TOLERANCE or uneven > _SIDE_TOLERANCE:
         raise InputError(
             f"camera {name}: its {len(positions)} pixels do not form one regular hexagonal lattice "
             f"(reached {int(seen.sum())}, worst distance from a lattice site {worst:.2f} pitches, "
-            f"{'no' if unique else 'some'} sites shared); only hexagonal cameras are supported"
+            f"{'no' if unique else 'some'} sites shared, sides of its triangles differ by {uneven:.2f} pitches); "
+            "only hexagonal cameras are supported"
         )
     return axial, fit[1:]
