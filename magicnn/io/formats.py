@@ -92,7 +92,7 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
         if path.is_dir():
             files += _files_of_directory(path, kind)
         elif not path.exists() and glob.has_magic(str(path)):
-            found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+            found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
             if not found:
                 raise InputError(f"{path}: no file matches this pattern")
             files += found

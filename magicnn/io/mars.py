@@ -18,8 +18,9 @@ from magicnn.io.mars_images import read_images
 from magicnn.io.mars_stereo import TELESCOPES, TelescopeTable, joined_columns, pair_events
 from magicnn.io.mars_truth import merge_generated, particle_name
 from magicnn.io.rootfiles import open_root
+from magicnn.runs import provenance
 
-__all__ = ["MarsReader", "Sampling", "open_mars"]
+__all__ = ["MarsReader", "Sampling", "open_mars", "usual_sampling"]
 
 _log = logging.getLogger(__name__)
 
@@ -264,12 +265,12 @@ def _runs_without_partner(files: Sequence[MarsFile], *, require_stereo: bool) ->
     name = f", expected {expected}" if expected != lonely.path else ""
     raise InputError(
         f"{lonely.path}: M{other} of run {lonely.run_id} is missing{name}; give both files, or ask for one telescope "
-        "(require_stereo=False)"
+        "(--mono, require_stereo=False)"
     )
 
 
 def _common_sampling(files: Sequence[MarsFile], asked_gsps: float | None) -> Sampling:
-    found = [_sampling(f) for f in files]
+    found = [usual_sampling(f) for f in files]
     stated = [(f, s) for f, s in zip(files, found, strict=True) if s.origin != "date"]
     candidates = stated or list(zip(files, found, strict=True))
     first, sampling = candidates[0]
@@ -291,8 +292,12 @@ def _common_sampling(files: Sequence[MarsFile], asked_gsps: float | None) -> Sam
     return sampling
 
 
-def _sampling(file: MarsFile) -> Sampling:
-    """What the run header states, completed or replaced by what was usual at that date."""
+def usual_sampling(file: MarsFile) -> Sampling:
+    """Return what the run header states, completed or replaced by what was usual at the date of the events.
+
+    The readout took 80 samples at 2.05 GS/s after the upgrade of 2012 and 50 at 1.64 GS/s since November 2014;
+    simulations without run headers are taken for later ones.
+    """
     is_early = file.first_mjd is not None and file.first_mjd < _DOWNSAMPLING_MJD
     usual = _BEFORE_DOWNSAMPLING if is_early else _SINCE_DOWNSAMPLING
     if file.sampling_gsps is None:
@@ -334,5 +339,10 @@ def _meta(
         window_ns=sampling.n_slices / sampling.gsps,
         source_files=tuple(str(f.path) for f in files),
         generated=generated,
-        provenance={"format": "MARS calibrated", "sampling_from": sampling.origin, "cut_flow": dict(counts)},
+        provenance={
+            **provenance(),
+            "format": "MARS calibrated",
+            "sampling_from": sampling.origin,
+            "cut_flow": dict(counts),
+        },
     )

@@ -18,6 +18,7 @@ __all__ = ["RootFile", "RootTree", "check_regular_file", "open_root"]
 
 _MAGIC = b"root"
 _TARRAY_TYPES = {"TArrayF": ">f4", "TArrayD": ">f8", "TArrayI": ">i4", "TArrayS": ">i2"}
+_NOT_DATA = (".", "MParContainer", "TObject", "fUniqueID", "fBits")  # what ROOT adds to every container
 _LARGE_FILE_VERSION = 1_000_000  # from here on positions in the header have eight bytes
 
 
@@ -76,10 +77,11 @@ class RootTree:
             The tree has no such branch; the message names the nearest ones.
         """
         if name not in self.branches:
-            leaves = [n for n in self.branches if not n.endswith((".", "fUniqueID", "fBits", "TObject"))]
-            raise InputError(
-                f"{self.path}: branch {name!r} is missing in tree {self.name!r}; {nearest_names(name, leaves)}"
-            )
+            container = name.split(".")[0]
+            siblings = [n for n in self.branches if n.startswith(f"{container}.") and not n.endswith(_NOT_DATA)]
+            containers = sorted({n.split(".")[0] for n in self.branches})
+            hint = nearest_names(name, siblings) if siblings else f"the tree has: {', '.join(containers)}"
+            raise InputError(f"{self.path}: branch {name!r} is missing in tree {self.name!r}; {hint}")
         return self.branches[name]
 
     def column(self, name: str, start: int | None = None, stop: int | None = None) -> NDArray[Any]:

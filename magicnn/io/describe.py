@@ -1,0 +1,208 @@
+"""What is in a file, in words: MARS files, event sets, and the tables and models of this package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.errors import InputError
+from magicnn.events import SCHEMA, EventMeta
+from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
+from magicnn.io.eventset_format import HDF5_ERRORS, one_line, open_hdf5
+from magicnn.io.rootfiles import check_regular_file
+
+__all__ = ["describe"]
+
+Lines = list[tuple[str, str]]
+
+_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+def describe(path: str | Path) -> str:
+    """Describe one file.
+
+    Parameters
+    ----------
+    path : path
+        A MARS calibrated file, an event set, or another HDF5 file of this package.
+
+    Returns
+    -------
+    str
+        Several lines: kind, events, telescopes, run, date, pointing, particle, what was thrown, columns with units.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, or none of these.
+    """
+    path = Path(path)
+    head = check_regular_file(path)
+    if head.startswith(b"root"):
+        lines = _mars_lines(path)
+    elif head.startswith(_HDF5_MAGIC):
+        lines = _hdf5_lines(path)
+    else:
+        raise InputError(f"{path}: neither a ROOT file nor an HDF5 file, nothing known about it")
+    width = max(len(key) for key, _ in lines)
+    return "\n".join([str(path), *(f"  {key:<{width}}  {value}".rstrip() for key, value in lines)])
+
+
+def _mars_lines(path: Path) -> Lines:
+    from magicnn.io.mars import usual_sampling
+    from magicnn.io.mars_files import read_mars_file
+
+    file = read_mars_file(path)
+    sampling = usual_sampling(file)
+    assumed = " (assumed from the date)" if sampling.origin == "date" else ""
+    dropped = ", ".join(f"{count} {reason}" for reason, count in file.counts.items() if count and reason != "read")
+    subrun = "" if file.subrun is None else f", sub-run {file.subrun}"
+    lines = [
+        ("kind", f"MARS calibrated file, {'simulation' if file.is_simulation else 'data'}"),
+        ("telescope", f"M{file.telescope}"),
+        ("run", f"{file.run_id}{subrun}"),
+        ("source", file.source),
+        ("events", f"{file.counts['read']}, of them {len(file.rows)} stereo triggers{dropped and f' ({dropped})'}"),
+        ("readout", f"{sampling.n_slices} samples at {sampling.gsps} GS/s{assumed}"),
+    ]
+    lines += _ranges(file.columns)
+    if file.is_simulation:
+        particles = np.unique(file.columns["true_particle"])
+        lines.append(("particle", ", ".join(f"PDG {code}" for code in particles)))
+    lines += _generated(file.generated or {})
+    return [(key, value) for key, value in lines if value]
+
+
+def _hdf5_lines(path: Path) -> Lines:
+    try:
+        with open_hdf5(path) as file:
+            kind = str(file.attrs.get("format", ""))
+            if not kind.startswith("magicnn "):
+                raise InputError(f"{path}: an HDF5 file, but not one of magicnn")
+            if kind != EVENTSET_FORMAT:
+                return _table_lines(file, kind)
+    except HDF5_ERRORS as error:
+        raise InputError(f"{path}: damaged file ({one_line(error)})") from error
+    return _eventset_lines(path)
+
+
+def _eventset_lines(path: Path) -> Lines:
+    from magicnn.io.eventset import EventSet
+
+    with EventSet(path) as events:
+        columns = events.columns()
+        meta: EventMeta = events.meta
+    runs = np.unique(columns["run_id"])
+    lines = [
+        ("kind", "event set, " + ("simulation" if meta.is_simulation else "data")),
+        ("events", str(len(columns["run_id"]))),
+        ("particle", meta.particle or ""),
+        ("production" if meta.is_simulation else "source", meta.production),
+        ("telescopes", ", ".join(meta.telescopes)),
+        ("camera", f"{meta.camera.name}, {meta.camera.n_pixels} pixels"),
+        ("runs", f"{runs[0]}" if len(runs) == 1 else f"{len(runs)}, from {runs[0]} to {runs[-1]}"),
+    ]
+    if meta.sampling_gsps:
+        window = f", window {meta.window_ns:.1f} ns" if meta.window_ns else ""
+        assumed = " (assumed)" if meta.sampling_assumed else ""
+        lines.append(("readout", f"{meta.sampling_gsps} GS/s{assumed}{window}"))
+    lines += _ranges(columns)
+    lines += _generated(meta.generated)
+    lines.append(("source files", _some(meta.source_files)))
+    lines += _written(meta.provenance)
+    lines += _columns({name: (SCHEMA[name].unit, SCHEMA[name].description) for name in columns})
+    return [(key, value) for key, value in lines if value]
+
+
+def _table_lines(file: Any, kind: str) -> Lines:
+    """Any other HDF5 file of the package: attributes, and one dataset per column with unit and description."""
+    attributes = {name: file.attrs[name] for name in file.attrs if name not in ("format", "version")}
+    lines = [("kind", f"{kind.removeprefix('magicnn ')}, format {file.attrs.get('version', '?')}")]
+    columns: dict[str, tuple[str, str]] = {}
+    rows: list[int] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and "unit" in item.attrs and item.shape:
+            columns[name.split("/")[-1]] = (str(item.attrs["unit"]), str(item.attrs.get("description", "")))
+            rows.append(int(item.shape[0]))
+
+    file.visititems(visit)
+    if rows:
+        lines.append(("rows", str(max(rows))))
+    plain = {name: value for name, value in attributes.items() if not _is_json(value)}
+    lines += [(name, str(value)) for name, value in sorted(plain.items()) if np.ndim(value) == 0]
+    lines += _generated(json.loads(attributes.get("generated", "{}")))
+    lines += _written(json.loads(attributes.get("provenance", "{}")))
+    lines += _columns(columns)
+    return [(key, value) for key, value in lines if value]
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("{", "["))
+
+
+def _ranges(columns: Mapping[str, NDArray[Any]]) -> Lines:
+    """Dates, pointing and energies of the events."""
+    lines: Lines = []
+    times = columns.get("time_utc_ns")
+    if times is not None and len(times):
+        first, last = (datetime.fromtimestamp(int(t) / 1e9, UTC) for t in (times.min(), times.max()))
+        lines.append(("UTC", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"))
+    named = {
+        "pointing_zenith_deg": ("zenith", "deg"),
+        "pointing_azimuth_deg": ("azimuth", "deg"),
+        "pointing_ra_deg": ("right ascension", "deg"),
+        "pointing_dec_deg": ("declination", "deg"),
+        "true_energy_gev": ("true energy", "GeV"),
+    }
+    for name, (label, unit) in named.items():
+        values = columns.get(name)
+        if values is not None and np.isfinite(values).any():
+            ends = dict.fromkeys(f"{end:.5g}" for end in (np.nanmin(values), np.nanmax(values)))
+            lines.append((label, f"{' to '.join(ends)} {unit}"))
+    return lines
+
+
+def _generated(generated: Mapping[str, Any]) -> Lines:
+    if "n_thrown" not in generated:
+        return []
+    g = generated
+    return [
+        (
+            "thrown",
+            f"{g['n_thrown']} {g['particle']}, E^-{g['spectral_index']:g} from {g['energy_min_gev']:g} to "
+            f"{g['energy_max_gev']:g} GeV, view cone {g['viewcone_min_deg']:g} to {g['viewcone_max_deg']:g} deg, "
+            f"radius {g['scatter_radius_m']:g} m at 1 TeV from the zenith",
+        )
+    ]
+
+
+def _written(provenance: Mapping[str, Any]) -> Lines:
+    version = provenance.get("versions", {}).get("magicnn", "")
+    when = provenance.get("written_utc", "")
+    by = f"by magicnn {version} " if version else ""
+    cuts = provenance.get("cut_flow", {})
+    return [
+        ("written", f"{by}{when}".strip()),
+        ("command", str(provenance.get("command", ""))),
+        ("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)),
+    ]
+
+
+def _columns(words: Mapping[str, tuple[str, str]]) -> Lines:
+    return [
+        ("columns" if not i else "", f"{name}{unit and f' [{unit}]'}: {text}")
+        for i, (name, (unit, text)) in enumerate(words.items())
+    ]
+
+
+def _some(names: Sequence[str], shown: int = 4) -> str:
+    more = f", and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(Path(name).name for name in names[:shown]) + more

@@ -1,0 +1,109 @@
+"""magicnn convert and magicnn info on the real files."""
+
+import pytest
+from typer.testing import CliRunner
+
+from magicnn.cli import app
+from magicnn.errors import InputError
+from magicnn.io import open_events
+from magicnn.io.convert import convert_events
+from magicnn.io.eventset import EventSet
+
+
+def magicnn(*words):
+    return CliRunner().invoke(app, [str(w) for w in words])
+
+
+@pytest.fixture
+def pair(data_dir):
+    return sorted((data_dir / "magic_real").glob("*.root"))
+
+
+def test_convert_then_info(pair, tmp_path):
+    output = tmp_path / "crab.h5"
+    done = magicnn("convert", *pair, "--output", output)
+    assert done.exit_code == 0, done.output
+    assert f"21 events written to {output}" in done.output
+    again = magicnn("convert", *pair, "--output", output)
+    assert f"21 events stood already in {output}" in again.output
+    shown = magicnn("info", output, pair[0]).output
+    words = (
+        "event set, data",
+        "21",
+        "5029747",
+        "M1, M2",
+        "2013-10-04 04:22:19",
+        "2.05 GS/s (assumed)",
+        "zenith",
+        "[deg]",
+    )
+    for word in (*words, "MARS calibrated file", "89 stereo triggers (11 pedestal)"):
+        assert word in shown
+
+
+def test_sampling_option(pair, tmp_path):
+    output = tmp_path / "crab.h5"
+    assert magicnn("convert", *pair, "--output", output, "--sampling", "1.64").exit_code == 0
+    assert EventSet(output).meta.sampling_gsps == 1.64
+    assert magicnn("convert", *pair, "--output", tmp_path / "b.h5", "--sampling", "-1").exit_code == 2
+
+
+def test_dry_run_writes_nothing(pair, tmp_path):
+    shown = magicnn("convert", pair[0].parent, "--output", tmp_path / "a.h5", "--dry-run")
+    assert shown.exit_code == 0
+    assert "21 events of 2 files would be written" in shown.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mono(pair, tmp_path):
+    refused = magicnn("convert", pair[0], "--output", tmp_path / "a.h5")
+    assert refused.exit_code == 3
+    assert "--mono" in refused.output
+    assert magicnn("convert", pair[0], "--mono", "--output", tmp_path / "a.h5").exit_code == 0
+    assert len(EventSet(tmp_path / "a.h5")) == 89
+
+
+@pytest.mark.parametrize("command", ["convert", "info"])
+def test_errors_are_one_line_with_exit_code_3(command, tmp_path):
+    (tmp_path / "a.root").write_bytes(b"nothing of ROOT")
+    output = ["--output", tmp_path / "a.h5"] if command == "convert" else []
+    for path in (tmp_path / "a.root", tmp_path / "missing.root"):
+        failed = magicnn(command, path, *output)
+        assert failed.exit_code == 3
+        assert failed.output.count("\n") == 1
+        assert str(path) in failed.output
+    assert [p.name for p in tmp_path.iterdir()] == ["a.root"]
+
+
+def test_an_event_set_of_other_events_is_not_replaced(pair, tmp_path):
+    output = convert_events(pair, tmp_path / "a.h5").output
+    with pytest.raises(InputError, match="exists already with other events"):
+        convert_events(pair, output, sampling_gsps=1.64)
+    assert EventSet(output).meta.sampling_gsps == 2.05
+
+
+def test_interrupted_conversion_continues(pair, tmp_path, monkeypatch):
+    monkeypatch.setattr("magicnn.io.convert._UNIT_EVENTS", 4)
+    reader = open_events(pair)
+    read = type(reader).read
+    calls = []
+
+    def dies_at_the_fourth(self, start=None, stop=None):
+        calls.append(start)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return read(self, start, stop)
+
+    monkeypatch.setattr(type(reader), "read", dies_at_the_fourth)
+    output = tmp_path / "a.h5"
+    with pytest.raises(KeyboardInterrupt):
+        convert_events(pair, output)
+    assert not output.exists()
+    done = convert_events(pair, output)
+    assert calls == [0, 4, 8, 12, 12, 16, 20]
+    assert (done.n_events, done.n_converted) == (21, 9)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.h5"]
+    whole = convert_events(pair, tmp_path / "b.h5").output
+    with EventSet(output) as ours, EventSet(whole) as theirs:
+        assert ours.read().charge.tobytes() == theirs.read().charge.tobytes()
+        assert ours.columns()["event_id"].tolist() == theirs.columns()["event_id"].tolist()
