@@ -1,0 +1,1 @@
+"""Neural networks on the hexagonal camera: exact layers, training, prediction."""

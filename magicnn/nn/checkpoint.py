@@ -1,0 +1,260 @@
+"""Model files that describe themselves, and the state of an unfinished training; plain types and tensors only."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from magicnn.camera import Camera
+from magicnn.errors import CheckpointError, ConfigError
+from magicnn.events import EventMeta
+from magicnn.nn.model import EventModel, Normalisation
+from magicnn.nn.settings import Head, InputSettings, NetworkSettings, TrainingSettings
+from magicnn.runs import atomic_path, provenance
+
+__all__ = ["ModelDescription", "TrainedModel", "build_model", "load_model", "load_state", "save_model", "save_state"]
+
+_FORMAT = "magicnn model"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """Everything needed to build a model again, and how it came about.
+
+    Attributes
+    ----------
+    camera_name, camera_fingerprint : str
+        Camera it was made for.
+    telescopes : tuple of str
+        Names along T.
+    inputs, network, training : settings
+        What it sees, its shape, how it was trained.
+    normalisation : Normalisation
+        Statistics of its training events.
+    history : tuple of mapping
+        One entry per epoch.
+    key : str
+        Hash of settings and training events.
+    """
+
+    camera_name: str
+    camera_fingerprint: str
+    telescopes: tuple[str, ...]
+    inputs: InputSettings
+    network: NetworkSettings
+    training: TrainingSettings
+    normalisation: Normalisation
+    history: tuple[Mapping[str, float], ...] = ()
+    key: str = ""
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """What the model estimates."""
+        return self.training.heads
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model ready to predict.
+
+    Attributes
+    ----------
+    model : EventModel
+        On its device, in evaluation mode.
+    description : ModelDescription
+        What it is.
+    provenance : mapping
+        Versions, seed and command of the training.
+    """
+
+    model: EventModel
+    description: ModelDescription
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self.model.mean.device
+
+
+def build_model(description: ModelDescription, camera: Camera, telescopes: Sequence[str]) -> EventModel:
+    """Build a model with fresh weights.
+
+    Raises
+    ------
+    CheckpointError
+        The camera or the telescopes are others than the model was made for.
+    """
+    if camera.fingerprint != description.camera_fingerprint:
+        raise CheckpointError(
+            f"the model was made for the camera {description.camera_name} ({description.camera_fingerprint}), "
+            f"these events come from {camera.name} ({camera.fingerprint}, {camera.n_pixels} pixels)"
+        )
+    if tuple(telescopes) != description.telescopes:
+        raise CheckpointError(
+            f"the model was made for the telescopes {', '.join(description.telescopes)}, "
+            f"these events come from {', '.join(telescopes)}"
+        )
+    return EventModel(
+        camera,
+        description.telescopes,
+        description.inputs,
+        description.network,
+        description.heads,
+        description.normalisation,
+    )
+
+
+def save_model(path: Path | str, model: EventModel, description: ModelDescription) -> None:
+    """Write a model file, atomically.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    settings = {name: getattr(description, name).model_dump(mode="json") for name in ("inputs", "network", "training")}
+    content = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "camera_name": description.camera_name,
+        "camera_fingerprint": description.camera_fingerprint,
+        "telescopes": list(description.telescopes),
+        "auxiliary_names": list(model.arranger.layout.names),
+        **settings,
+        "normalisation": _listed(asdict(description.normalisation)),
+        "history": [dict(entry) for entry in description.history],
+        "key": description.key,
+        "provenance": provenance(seed=description.training.seed),
+        "weights": {name: values.detach().cpu() for name, values in model.state_dict().items()},
+    }
+    with atomic_path(path) as partial:
+        torch.save(content, partial)
+
+
+def load_model(path: Path | str, meta: EventMeta | None = None, *, device: str | torch.device = "cpu") -> TrainedModel:
+    """Read a model file.
+
+    Parameters
+    ----------
+    path : path
+        File written by `save_model`.
+    meta : EventMeta, optional
+        Of the events to predict: their camera and telescopes; MAGIC's when not given.
+    device : str or torch.device
+        Where the model shall run.
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, no model, of a newer version, or made for another camera or other telescopes.
+    """
+    content = _load(path)
+    if content.get("format") != _FORMAT:
+        raise CheckpointError(f"{path}: not a model file of magicnn")
+    if content.get("version", 0) > _VERSION:
+        raise CheckpointError(
+            f"{path}: model format {content['version']}, this magicnn reads up to {_VERSION}; update it"
+        )
+    camera, telescopes = (meta.camera, meta.telescopes) if meta else (Camera.magic(), tuple(content["telescopes"]))
+    try:
+        description = ModelDescription(
+            camera_name=content["camera_name"],
+            camera_fingerprint=content["camera_fingerprint"],
+            telescopes=tuple(content["telescopes"]),
+            inputs=InputSettings.model_validate(content["inputs"]),
+            network=NetworkSettings.model_validate(content["network"]),
+            training=TrainingSettings.model_validate(content["training"]),
+            normalisation=_normalisation(content["normalisation"]),
+            history=tuple(content["history"]),
+            key=content["key"],
+        )
+        model = build_model(description, camera, telescopes)
+        _check_names(model.arranger.layout.names, content["auxiliary_names"])
+        model.load_state_dict(content["weights"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
+        raise CheckpointError(f"{path}: damaged model file ({' '.join(str(error).split())[:200]})") from error
+    model.to(device).eval()
+    return TrainedModel(model, description, content["provenance"])
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of an unfinished training, atomically."""
+    with atomic_path(path) as partial:
+        torch.save(dict(state), partial)
+
+
+def load_state(path: Path, key: str) -> dict[str, Any] | None:
+    """Read the state of an unfinished training.
+
+    Parameters
+    ----------
+    path : Path
+        File written by `save_state`.
+    key : str
+        Hash of settings and training events that it must belong to.
+
+    Returns
+    -------
+    dict or None
+        None when there is no such file.
+
+    Raises
+    ------
+    CheckpointError
+        The file is damaged, or belongs to other settings or events.
+    """
+    if not path.exists():
+        return None
+    state = _load(path)
+    if state.get("key") != key:
+        raise CheckpointError(
+            f"{path}: an unfinished training with other settings or other events; delete it or give another output"
+        )
+    return state
+
+
+def _load(path: Path | str) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such file") from error
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path}: damaged file, or not written by magicnn") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: not written by magicnn")
+    return content
+
+
+def _check_names(known: Sequence[str], stored: Sequence[str]) -> None:
+    if list(known) != list(stored):
+        raise CheckpointError("its auxiliary inputs differ from those that this version of magicnn computes")
+
+
+def _listed(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {name: _listed(value) for name, value in values.items()}
+    return [_listed(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def _normalisation(values: Mapping[str, Any]) -> Normalisation:
+    edges: Sequence[Sequence[float]] = values["edges"]
+    return Normalisation(
+        mean=tuple(values["mean"]),
+        scale=tuple(values["scale"]),
+        edges=tuple(tuple(row) for row in edges),
+        log_energy_mean=float(values["log_energy_mean"]),
+        log_energy_scale=float(values["log_energy_scale"]),
+    )
