@@ -1,0 +1,53 @@
+"""``magicnn evaluate``: from prediction files to the table of metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    predictions: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Prediction files of all methods for the same test events: point-like gammas, diffuse gammas, protons."
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for metrics.ecsv and metrics.json.")] = Path(),
+    config: Annotated[Path | None, typer.Option(help="YAML file with bins, cuts and bootstrap.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: KEY=VALUE, repeatable.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the bootstrap; the file's when not given.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace metrics that are there already.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the effective settings and the tables, then stop.")
+    ] = False,
+) -> None:
+    """Judge methods on the same events: efficiencies, purity, Q, AUC, energy bias and resolution, with intervals."""
+    from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
+    from magicnn.errors import InputError
+    from magicnn.evaluation import EvaluationSettings
+    from magicnn.evaluation import evaluate as judge
+    from magicnn.predictions import PredictionTable, load_predictions
+
+    overrides = [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]
+    values = apply_overrides(read_yaml(config) if config else {}, overrides)
+    settings = validate_settings(EvaluationSettings, values, where=str(config or "evaluation settings"))
+    tables: dict[str, list[PredictionTable]] = {}
+    for path in predictions:
+        table = load_predictions(path)
+        tables.setdefault(table.method, []).append(table)
+    if dry_run:
+        typer.echo(dump_settings(settings), nl=False)
+        for many in tables.values():
+            for table in many:
+                typer.echo(f"# {table!r}")
+        return
+    there = [name for name in ("metrics.ecsv", "metrics.json") if (output / name).exists()]
+    if there and not overwrite:
+        raise InputError(f"{output / there[0]} is there already; give another --output, or --overwrite")
+    for path in judge(tables, settings).save(output):
+        typer.echo(path)

@@ -1,0 +1,86 @@
+"""From predictions of all methods for the same events to the table of metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from magicnn.evaluation.binning import ALL_ENERGIES, Range
+from magicnn.evaluation.classification_rows import classification_rows
+from magicnn.evaluation.energy_rows import energy_rows, threshold_row
+from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
+from magicnn.evaluation.rows import efficiency_row
+from magicnn.evaluation.samples import Role, Sample, align
+from magicnn.evaluation.settings import EvaluationSettings
+from magicnn.predictions import PredictionTable
+
+__all__ = ["EvaluationSettings", "evaluate"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def evaluate(
+    predictions: Mapping[str, Sequence[PredictionTable]], settings: EvaluationSettings | None = None
+) -> MetricsTable:
+    """Judge methods on the same events.
+
+    Parameters
+    ----------
+    predictions : mapping of method to sequence of PredictionTable
+        One table per event set that no method was trained on: point-like gammas (a ring of one angle to the pointing),
+        diffuse gammas, protons, of any number of productions. A method that lacks gammaness or energies takes part
+        in the other task only. ``generated["n_thrown"]`` is the number thrown for the events of the table.
+    settings : EvaluationSettings, optional
+        Bins, cuts, bootstrap.
+
+    Returns
+    -------
+    MetricsTable
+        Rows for every method, zenith range and energy bin, empty ones included.
+
+    Raises
+    ------
+    InputError
+        See `magicnn.evaluation.samples.align`.
+    """
+    settings = settings or EvaluationSettings()
+    samples = align(predictions)
+    methods = sorted(predictions)
+    rows: list[MetricRow] = []
+    for zenith in settings.zenith_bins_deg:
+        inside = {role: sample.in_zenith(zenith) for role, sample in samples.items()}
+        rows += _selection_rows(inside, zenith)
+        threshold = threshold_row(inside["ring_gamma"], zenith, settings)
+        rows.append(threshold)
+        rows += energy_rows(samples["ring_gamma"], inside["ring_gamma"], zenith, methods, threshold.value, settings)
+        rows += classification_rows(samples, inside, zenith, methods, settings)
+        _LOG.info(
+            "zenith %g to %g deg: %s",
+            *zenith,
+            ", ".join(f"{len(s)} {role.replace('_', ' ')}s" for role, s in inside.items()),
+        )
+    return MetricsTable(tuple(rows), settings.model_dump(mode="json"))
+
+
+def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[MetricRow]:
+    """Share of the triggered events that a method's own cuts keep, over all roles it has."""
+    methods = sorted({m for s in inside.values() for m in s.is_valid})
+    for method in methods:
+        kept, shower, n_showers = [], [], 0
+        for sample in inside.values():
+            if method not in sample.is_valid:
+                continue
+            said = [
+                np.isfinite(values)
+                for name, values in sample.predictions[method].items()
+                if name in ("gammaness", "reco_energy_gev") and sample.has(method, name)
+            ]
+            kept.append(np.logical_and.reduce([sample.is_valid[method], *said]))
+            shower.append(sample.shower + n_showers)
+            n_showers += int(sample.shower.max(initial=-1)) + 1
+        passed = np.concatenate(kept)
+        yield efficiency_row(
+            method, "selection", "valid_fraction", zenith, ALL_ENERGIES, passed, np.concatenate(shower)
+        )

@@ -1,0 +1,67 @@
+"""Published performance of MAGIC's lookup tables, to be laid over one's own."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.evaluation.binning import Range
+
+__all__ = ["PUBLISHED_CITATION", "PublishedEnergy", "published_energy"]
+
+PUBLISHED_CITATION = "Aleksić et al., Astropart. Phys. 72 (2016) 76, arXiv:1409.5594, tables A.2 and A.3"
+"""Where the numbers come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedEnergy:
+    """Energy bias and resolution of the lookup tables in bins of true energy.
+
+    Attributes
+    ----------
+    energy_min_gev, energy_max_gev : float64 array, [K]
+        Bins of true energy.
+    values, errors : mapping of metric to float64 array, [K]
+        ``bias_gauss``, ``resolution_gauss`` and ``resolution_rms`` with their uncertainties.
+    """
+
+    energy_min_gev: NDArray[np.float64]
+    energy_max_gev: NDArray[np.float64]
+    values: Mapping[str, NDArray[np.float64]]
+    errors: Mapping[str, NDArray[np.float64]]
+
+
+@cache
+def published_energy(zenith_deg: Range) -> PublishedEnergy | None:
+    """Return the published lookup-table numbers of a zenith range.
+
+    Parameters
+    ----------
+    zenith_deg : (float, float)
+        ``(5, 30)`` for table A.2 (below 30 deg), ``(30, 45)`` for table A.3.
+
+    Returns
+    -------
+    PublishedEnergy or None
+        None for ranges that no published table is for.
+    """
+    text = resources.files("magicnn.evaluation").joinpath("tables/a16_energy.ecsv").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rows = [{n: float(v) for n, v in row.items()} for row in csv.DictReader(lines)]
+    rows = [r for r in rows if (r["zenith_min_deg"], r["zenith_max_deg"]) == zenith_deg]
+    if not rows:
+        return None
+    column = {n: np.array([r[n] for r in rows]) for n in rows[0]}
+    names = {"bias_gauss": "bias", "resolution_gauss": "resolution_gauss", "resolution_rms": "resolution_rms"}
+    return PublishedEnergy(
+        column["energy_min_gev"],
+        column["energy_max_gev"],
+        {metric: column[name] for metric, name in names.items()},
+        {metric: column[f"{name}_err"] for metric, name in names.items()},
+    )
