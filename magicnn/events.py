@@ -224,7 +224,8 @@ def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
     Returns
     -------
     EventBatch
-        With the meta of the first batch and the source files of all.
+        With the meta of the first batch, the source files of all, the particle ``"mixed"`` when they differ, and no
+        ``generated`` when it differs: no one number stands for two productions.
 
     Raises
     ------
@@ -250,6 +251,7 @@ def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
     meta = replace(
         first,
         particle=first.particle if len(particles) == 1 else "mixed",
+        generated=first.generated if all(b.meta.generated == first.generated for b in batches) else {},
         source_files=tuple(dict.fromkeys(f for b in batches for f in b.meta.source_files)),
     )
     return EventBatch(

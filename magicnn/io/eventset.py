@@ -181,11 +181,13 @@ class EventSet:
         Raises
         ------
         InputError
-            There is no such column, or the file is damaged.
+            There is no such column, ``keep`` has another length, or the file is damaged.
         """
+        wanted = np.ones(self._n_events, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
+        if wanted.shape != (self._n_events,):
+            raise InputError(f"{self.path}: expected {self._n_events} flags of events to keep, got {wanted.shape}")
         generator = np.random.default_rng([seed, epoch])
         values = self.columns(columns)
-        wanted = np.ones(self._n_events, dtype=bool) if keep is None else np.asarray(keep, dtype=bool)
         order = generator.permutation(np.arange(0, self._n_events, block))
         for first in range(0, len(order), mix):
             ranges = [(int(s), min(int(s) + block, self._n_events)) for s in order[first : first + mix]]

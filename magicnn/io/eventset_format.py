@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,8 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
             chunks = (min(_COLUMN_CHUNK, len(values)), *values.shape[1:])
             dataset = file.create_dataset(f"events/{name}", data=values[order], chunks=chunks, fletcher32=True)
             dataset.attrs["unit"], dataset.attrs["description"] = words[name]
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _gather(

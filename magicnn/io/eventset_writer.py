@@ -14,7 +14,6 @@ from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta, require_columns
 from magicnn.io.eventset_format import FORMAT, VERSION, meta_to_json, write_hdf5
 from magicnn.io.journal import Journal
-from magicnn.runs import atomic_path
 
 __all__ = ["EventSetWriter"]
 
@@ -41,6 +40,9 @@ class EventSetWriter:
 
     Attributes
     ----------
+    meta : EventMeta
+        What is written when the writer is closed; may be replaced until then, by one of the same camera and telescopes,
+        when something is known only at the end.
     units : frozenset of int
         Pieces of work that are written already.
 
@@ -139,11 +141,15 @@ class EventSetWriter:
                 _FLOAT16_MAX,
             )
         records = [record for record in self._journal.records() if len(record.arrays["charge"])]
+        # a name of its own for each target, not for each process: what a killed writer left is overwritten
+        partial = self.path.with_name(f".{self.path.name}.part")
         try:
-            with atomic_path(self.path) as partial:
-                write_hdf5(partial, records, self.meta)
+            write_hdf5(partial, records, self.meta)
+            partial.replace(self.path)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error})") from error
+        finally:
+            partial.unlink(missing_ok=True)
         self._journal.close(remove=True)
 
     def abandon(self) -> None:
