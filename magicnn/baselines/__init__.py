@@ -1,0 +1,1 @@
+"""What networks are compared with: energy lookup tables and random forests on image parameters."""

@@ -1,0 +1,382 @@
+"""Energy lookup tables: the one of MAGIC's analysis, and a plain one of size and impact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+
+from magicnn.array import OBSERVATION_LEVEL_M
+from magicnn.baselines.smooth_table import SmoothTable
+from magicnn.config import Settings, validate_settings
+from magicnn.errors import CheckpointError, InputError
+from magicnn.images.features import FeatureTable
+from magicnn.images.quality import QualitySettings, passes_quality
+from magicnn.io.eventset_format import HDF5_ERRORS, one_line
+from magicnn.runs import atomic_path, provenance
+from magicnn.simulation.atmosphere import load_atmosphere
+
+__all__ = ["EnergyLookup", "LookupSettings", "cherenkov_pool"]
+
+Floats = NDArray[np.float64]
+
+_FORMAT = "magicnn energy lookup"
+_VERSION = 1
+_ELECTRON_MEV = 86.0  # critical energy in air
+_REST_MASS_MEV = 0.510999
+_FINE_STRUCTURE = 1.0 / 137.036
+_RADIATION_LENGTH_G_CM2 = 36.66
+_BAND_NM = (300.0, 600.0)
+_LOWEST_MAXIMUM_M, _HIGHEST_MAXIMUM_M = 3500.0, 17_000.0
+
+
+class LookupSettings(Settings):
+    """What the tables hold and how they are filled."""
+
+    method: Literal["magic", "plain"] = Field(
+        default="magic",
+        description="'magic': E x photon density / size over impact / Cherenkov radius and log size; "
+        "'plain': log E over impact and log size",
+    )
+    impact: Literal["impact_m", "disp_impact_m"] = Field(
+        default="impact_m", description="which impact: of the crossed axes or of the direction by DISP"
+    )
+    zenith_edges_deg: tuple[float, ...] = Field(
+        default=(0.0, 35.0, 50.0, 62.0, 90.0), min_length=2, description="one set of tables per zenith range, deg"
+    )
+    size_per_decade: int = Field(default=8, ge=1, description="bins of log10(size)")
+    size_range_pe: tuple[float, float] = Field(default=(40.0, 1e5), description="lowest and highest size, phe")
+    radius_step: float = Field(default=0.1, gt=0, description="bins of impact / Cherenkov radius")
+    max_radius: float = Field(default=4.0, gt=0, description="largest impact / Cherenkov radius")
+    impact_step_m: float = Field(default=15.0, gt=0, description="bins of impact of the plain tables at the zenith, m")
+    max_impact_m: float = Field(default=450.0, gt=0, description="largest impact of the plain tables at the zenith, m")
+    min_events: float = Field(default=20.0, gt=0, description="events that must contribute to a cell")
+    fill_index: float = Field(default=1.6, description="the tables are filled with a spectrum E^-index")
+    atmosphere: str = Field(default="magic-winter", description="air that the Cherenkov light passes")
+    quality: QualitySettings = Field(default=QualitySettings(), description="events that fill the tables")
+
+
+DEFAULT_SETTINGS = LookupSettings()
+"""MAGIC's tables."""
+
+
+def cherenkov_pool(
+    h_max_m: ArrayLike, zenith_deg: ArrayLike, atmosphere: str = "magic-winter"
+) -> tuple[Floats, Floats]:
+    """Radius and photon density, on the ground, of the Cherenkov light of one electron at the shower maximum.
+
+    Parameters
+    ----------
+    h_max_m : array_like, [N]
+        Height above sea level of the shower maximum; taken as 3.5 or 17 km when beyond, where the electron would
+        be at the ground or below its threshold.
+    zenith_deg : array_like, [N]
+        Zenith distance of the shower.
+    atmosphere : str
+        Name of an atmosphere of the simulation.
+
+    Returns
+    -------
+    radius_m : float64 array, [N]
+        Radius of the ring, normal to the shower axis.
+    density_m2 : float64 array, [N]
+        Photons per square metre (300 to 600 nm, without absorption), spread evenly over the ring's disc.
+
+    Notes
+    -----
+    The electron has the critical energy of air, 86 MeV, as in MARS (R. Lopez-Coto, PhD thesis, 2.2.3.6). How far it
+    radiates is not stated there; here it is one radiation length, so that the density does not depend on how thin
+    the air is but through the Cherenkov angle. Photons per length: 2 pi alpha sin^2(theta) (1/lambda1 - 1/lambda2).
+    """
+    air = load_atmosphere(atmosphere)
+    height = np.clip(np.asarray(h_max_m, dtype=np.float64), _LOWEST_MAXIMUM_M, _HIGHEST_MAXIMUM_M)
+    beta = np.sqrt(1.0 - (_REST_MASS_MEV / _ELECTRON_MEV) ** 2)
+    cos_theta = 1.0 / (beta * (1.0 + air.refractivity(height)))
+    sin2_theta = 1.0 - cos_theta**2
+    slant_m = (height - OBSERVATION_LEVEL_M) / np.cos(np.radians(np.asarray(zenith_deg, dtype=np.float64)))
+    radius_m = slant_m * np.sqrt(sin2_theta) / cos_theta
+    track_m = _RADIATION_LENGTH_G_CM2 / air.density_g_cm3(height) / 100.0
+    per_metre = 2.0 * np.pi * _FINE_STRUCTURE * sin2_theta * 1e9 * (1.0 / _BAND_NM[0] - 1.0 / _BAND_NM[1])
+    return radius_m, per_metre * track_m / (np.pi * radius_m**2)
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyLookup:
+    """Energy from size, impact and height of maximum by tables filled with simulated gammas.
+
+    Attributes
+    ----------
+    settings : LookupSettings
+        How the tables were filled.
+    tables : tuple of tuple of SmoothTable
+        One per zenith range and telescope.
+    zenith_mean_cos, zenith_slope : float64 array, [zenith ranges]
+        ln E is corrected by ``-slope (cos(zenith) - mean)``.
+    uncertainty_scale : float
+        What the combined RMS of the cells is multiplied with to cover 68 % of the events that filled the tables.
+
+    Notes
+    -----
+    ``method="magic"`` follows MARS: each telescope has a table of mean and RMS of E_true x rho_C / size, over
+    impact / r_C and log10(size); r_C and rho_C are radius and photon density of the Cherenkov ring of an 86 MeV
+    electron at the reconstructed height of maximum (`cherenkov_pool`), and the energy of a telescope is
+    table x size / rho_C. ``method="plain"`` has the mean of log10(E) over impact and log10(size); at larger zenith
+    distance its impact axis grows with 1 / cos(zenith). The energies of the telescopes are averaged with the inverse
+    squares of the relative RMS of their cells. (MARS' weights are remembered, not read; squares of the absolute RMS
+    would favour the telescope that happens to be low.) Then a correction proportional to cos(zenith) is applied.
+    """
+
+    settings: LookupSettings
+    tables: tuple[tuple[SmoothTable, ...], ...]
+    zenith_mean_cos: Floats
+    zenith_slope: Floats
+    uncertainty_scale: float
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureTable,
+        settings: LookupSettings = DEFAULT_SETTINGS,
+        *,
+        weights: ArrayLike | None = None,
+    ) -> EnergyLookup:
+        """Fill the tables.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Simulated gammas. Other particles and events that fail the quality cuts are left out.
+        settings : LookupSettings
+            Axes, cuts and spectrum.
+        weights : array_like, [N], optional
+            Weight of each event; by default those that turn the thrown spectrum into E^-1.6.
+
+        Returns
+        -------
+        EnergyLookup
+
+        Raises
+        ------
+        InputError
+            No true energies, no events left, or no weights and the thrown spectrum is not known.
+        """
+        used = passes_quality(features, settings.quality)
+        if "true_particle" in features:
+            used &= features["true_particle"] == 22
+        if not used.any():
+            raise InputError(f"energy lookup: none of {len(features)} events is a gamma that passes the quality cuts")
+        energy = np.asarray(features["true_energy_gev"][used], dtype=np.float64)
+        weight = _spectrum_weights(features, settings) if weights is None else np.asarray(weights, dtype=np.float64)
+        weight = weight[used]
+        events = features.select(used)
+        cos_zenith = np.cos(np.radians(events["pointing_zenith_deg"]))
+        zenith_bin = _zenith_bin(events, settings)
+        tables, mean_cos, slope = [], [], []
+        for index in range(len(settings.zenith_edges_deg) - 1):
+            here = zenith_bin == index
+            part = events.select(here)
+            row = tuple(
+                SmoothTable.fill(
+                    *position,
+                    content,
+                    weights=weight[here],
+                    x_edges=_radius_edges(settings),
+                    y_edges=_size_edges(settings),
+                    min_events=settings.min_events,
+                )
+                for position, content in _contents(part, energy[here], settings)
+            )
+            tables.append(row)
+            estimate, _ = _combined(part, row, settings)
+            known = np.isfinite(estimate)
+            centre, gradient = _weighted_line(
+                cos_zenith[here][known], np.log(estimate[known] / energy[here][known]), weight[here][known]
+            )
+            mean_cos.append(centre)
+            slope.append(gradient)
+        raw = cls(settings, tuple(tables), np.array(mean_cos), np.array(slope), 1.0)
+        estimate, spread = raw.predict(events)
+        known = np.isfinite(estimate)
+        pull = np.abs(estimate[known] - energy[known]) / spread[known]
+        scale = float(np.quantile(pull, 0.6827)) if known.any() else 1.0
+        return cls(settings, raw.tables, raw.zenith_mean_cos, raw.zenith_slope, scale)
+
+    def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
+        """Look the energies up.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Needs ``size_pe, h_max_m, pointing_zenith_deg`` and the impact of the settings. Cuts are not applied.
+
+        Returns
+        -------
+        energy_gev, uncertainty_gev : float64 array, [N]
+            NaN where no telescope's table has a cell for the event.
+        """
+        energy, spread = np.full(len(features), np.nan), np.full(len(features), np.nan)
+        zenith_bin = _zenith_bin(features, self.settings)
+        for index, row in enumerate(self.tables):
+            here = np.flatnonzero(zenith_bin == index)
+            part = features.select(here)
+            estimate, relative = _combined(part, row, self.settings)
+            cos_zenith = np.cos(np.radians(part["pointing_zenith_deg"]))
+            estimate = estimate * np.exp(-self.zenith_slope[index] * (cos_zenith - self.zenith_mean_cos[index]))
+            energy[here] = estimate
+            spread[here] = estimate * relative * self.uncertainty_scale
+        return energy, spread
+
+    def save(self, path: Path | str) -> None:
+        """Write the tables to an HDF5 file.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written.
+        """
+        record = {
+            "version": _VERSION,
+            "settings": self.settings.model_dump(mode="json"),
+            "uncertainty_scale": self.uncertainty_scale,
+            "provenance": provenance(),
+        }
+        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
+            file.attrs["format"] = _FORMAT
+            file.create_dataset("record", data=json.dumps(record, sort_keys=True))
+            for name in ("zenith_mean_cos", "zenith_slope"):
+                file.create_dataset(name, data=getattr(self, name), chunks=True, fletcher32=True)
+            for index, row in enumerate(self.tables):
+                for telescope, table in enumerate(row):
+                    for name, values in table.to_arrays().items():
+                        key = f"tables/{index}/{telescope}/{name}"
+                        file.create_dataset(key, data=values, chunks=True, fletcher32=True)
+
+    @classmethod
+    def load(cls, path: Path | str) -> EnergyLookup:
+        """Read tables written by `save`.
+
+        Raises
+        ------
+        CheckpointError
+            The file is missing, damaged, of another kind, or written by a newer version.
+        """
+        try:
+            with h5py.File(path, "r") as file:
+                if file.attrs.get("format") != _FORMAT:
+                    raise CheckpointError(f"{path}: not an energy lookup of magicnn")
+                record = json.loads(file["record"][()])
+                if record["version"] > _VERSION:
+                    raise CheckpointError(
+                        f"{path}: lookup format {record['version']}, this magicnn reads up to {_VERSION}; update it"
+                    )
+                tables = tuple(
+                    tuple(
+                        SmoothTable.from_arrays({n: d[()] for n, d in cells.items()})
+                        for _, cells in sorted(row.items())
+                    )
+                    for _, row in sorted(file["tables"].items(), key=lambda item: int(item[0]))
+                )
+                mean_cos, slope = file["zenith_mean_cos"][()], file["zenith_slope"][()]
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{path}: no such file") from error
+        except HDF5_ERRORS as error:
+            raise CheckpointError(f"{path}: damaged energy lookup ({one_line(error)})") from error
+        settings = validate_settings(LookupSettings, record["settings"], where=str(path))
+        return cls(settings, tables, mean_cos, slope, float(record["uncertainty_scale"]))
+
+    def __repr__(self) -> str:
+        filled = [sum(int(np.isfinite(t.mean).sum()) for t in row) for row in self.tables]
+        return f"EnergyLookup({self.settings.method}, filled cells per zenith range: {filled})"
+
+
+def _read_table(group: h5py.Group) -> SmoothTable:
+    return SmoothTable.from_arrays({name: dataset[()] for name, dataset in group.items()})
+
+
+def _spectrum_weights(features: FeatureTable, settings: LookupSettings) -> Floats:
+    thrown = features.meta.generated.get("spectral_index")
+    if thrown is None:
+        raise InputError("energy lookup: the thrown spectrum of the events is not known; give weights")
+    energy = np.asarray(features["true_energy_gev"], dtype=np.float64)
+    return energy ** (float(thrown) - settings.fill_index)
+
+
+def _zenith_bin(features: FeatureTable, settings: LookupSettings) -> NDArray[np.int64]:
+    return np.searchsorted(settings.zenith_edges_deg, features["pointing_zenith_deg"], side="right") - 1
+
+
+def _size_edges(settings: LookupSettings) -> Floats:
+    low, high = np.log10(settings.size_range_pe)
+    return np.linspace(low, high, 1 + int(np.ceil((high - low) * settings.size_per_decade)))
+
+
+def _radius_edges(settings: LookupSettings) -> Floats:
+    if settings.method == "magic":
+        return np.arange(0.0, settings.max_radius + 0.5 * settings.radius_step, settings.radius_step)
+    return np.arange(0.0, settings.max_impact_m + 0.5 * settings.impact_step_m, settings.impact_step_m)
+
+
+def _scales(features: FeatureTable, settings: LookupSettings) -> tuple[Floats, Floats]:
+    """What the impact is divided by, and the photon density, [N, 1]."""
+    zenith = np.asarray(features["pointing_zenith_deg"], dtype=np.float64)
+    if settings.method == "plain":
+        return 1.0 / np.cos(np.radians(zenith))[:, None], np.ones((len(zenith), 1))
+    radius, density = cherenkov_pool(features["h_max_m"], zenith, settings.atmosphere)
+    return radius[:, None], density[:, None]
+
+
+def _positions(features: FeatureTable, settings: LookupSettings) -> tuple[Floats, Floats, Floats]:
+    """Scaled impact, log10 of the size, and energy for a table content of one, [N, T]."""
+    scale, density = _scales(features, settings)
+    size = np.asarray(features["size_pe"], dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        log_size = np.log10(size)
+    return features[settings.impact] / scale, log_size, size / density
+
+
+def _contents(
+    features: FeatureTable, energy: Floats, settings: LookupSettings
+) -> Iterator[tuple[tuple[Floats, Floats], Floats]]:
+    """Position and content of every event, telescope by telescope."""
+    scaled, log_size, unit = _positions(features, settings)
+    for telescope in range(scaled.shape[1]):
+        content = np.log10(energy) if settings.method == "plain" else energy / unit[:, telescope]
+        yield (scaled[:, telescope], log_size[:, telescope]), content
+
+
+def _combined(features: FeatureTable, row: tuple[SmoothTable, ...], settings: LookupSettings) -> tuple[Floats, Floats]:
+    """Mean of the telescopes' energies, and relative RMS."""
+    scaled, log_size, unit = _positions(features, settings)
+    if scaled.shape[1] != len(row):
+        raise InputError(f"energy lookup for {len(row)} telescopes, events of {scaled.shape[1]}")
+    total, mean = np.zeros(len(scaled)), np.zeros(len(scaled))
+    for telescope, table in enumerate(row):
+        value, rms = table(scaled[:, telescope], log_size[:, telescope])
+        if settings.method == "plain":
+            value, relative = 10.0**value, rms * np.log(10.0)
+        else:
+            value, relative = value * unit[:, telescope], rms / value
+        # a cell whose events all agree must not silence the other telescope
+        weight = np.where(np.isfinite(value), np.maximum(np.nan_to_num(relative), 0.02) ** -2.0, 0.0)
+        total += weight
+        mean += weight * np.nan_to_num(value)
+    safe = np.where(total > 0.0, total, np.nan)
+    return mean / safe, safe**-0.5
+
+
+def _weighted_line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
+    """Centre of x, and slope of the weighted straight line."""
+    if len(x) < 2:
+        return 1.0, 0.0
+    centre = np.average(x, weights=weight)
+    spread = np.average((x - centre) ** 2, weights=weight)
+    if spread < 1e-8:
+        return float(centre), 0.0
+    return float(centre), float(np.average((x - centre) * y, weights=weight) / spread)
