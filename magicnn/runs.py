@@ -25,6 +25,7 @@ __all__ = [
     "checksum",
     "configure_logging",
     "content_hash",
+    "log_to_file",
     "progress",
     "provenance",
     "read_json",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+_LAYOUT = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
 
 _PACKAGES = ("numpy", "scipy", "h5py", "torch", "numba", "scikit-learn", "uproot", "ctapipe")
 
@@ -128,11 +131,20 @@ def seed_sequence(seed: int, *names: str | int) -> np.random.SeedSequence:
 
 
 def checksum(path: Path | str) -> str:
-    """Return the SHA-256 of a file as hexadecimal text."""
+    """Return the SHA-256 of a file as hexadecimal text.
+
+    Raises
+    ------
+    InputError
+        The file is missing or cannot be read.
+    """
     digest = hashlib.sha256()
-    with Path(path).open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
+    try:
+        with Path(path).open("rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     return digest.hexdigest()
 
 
@@ -190,33 +202,31 @@ def read_json(path: Path | str) -> Any:
         raise InputError(f"{path}: not a JSON file ({error})") from error
 
 
-def configure_logging(verbosity: int = 0, log_file: Path | str | None = None) -> None:
-    """Send the package's log to the terminal, and to a file of the run when given.
+def configure_logging(verbosity: int = 0) -> None:
+    """Send the package's log to the terminal.
 
     Parameters
     ----------
     verbosity : int
         -1 warnings only, 0 one line per stage, 1 shapes and details.
-    log_file : path, optional
-        Appended to.
     """
     logger = logging.getLogger("magicnn")
     logger.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
     logger.propagate = False
     for handler in list(logger.handlers):
-        if log_file is None or isinstance(handler, logging.FileHandler):
-            logger.removeHandler(handler)
-            handler.close()
-    layout = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", datefmt="%H:%M:%S")
-    if log_file is not None:
-        Path(log_file).parent.mkdir(parents=True, exist_ok=True)
-        to_file = logging.FileHandler(log_file, encoding="utf-8")
-        to_file.setFormatter(layout)
-        logger.addHandler(to_file)
-    if not any(type(h) is _ProgressSafeHandler for h in logger.handlers):
-        to_terminal = _ProgressSafeHandler()
-        to_terminal.setFormatter(layout)
-        logger.addHandler(to_terminal)
+        logger.removeHandler(handler)
+        handler.close()
+    to_terminal = _ProgressSafeHandler()
+    to_terminal.setFormatter(_LAYOUT)
+    logger.addHandler(to_terminal)
+
+
+def log_to_file(path: Path | str) -> None:
+    """Send the package's log to a file of the run too; it is appended to."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    to_file = logging.FileHandler(path, encoding="utf-8")
+    to_file.setFormatter(_LAYOUT)
+    logging.getLogger("magicnn").addHandler(to_file)
 
 
 class _ProgressSafeHandler(logging.Handler):

@@ -9,6 +9,7 @@ from magicnn.runs import (
     checksum,
     configure_logging,
     content_hash,
+    log_to_file,
     progress,
     provenance,
     read_json,
@@ -68,7 +69,8 @@ def test_provenance_names_versions_and_seed():
 
 
 def test_log_goes_to_the_file_of_the_run(tmp_path, capsys):
-    configure_logging(0, tmp_path / "log.txt")
+    configure_logging(0)
+    log_to_file(tmp_path / "log.txt")
     logging.getLogger("magicnn.test").info("ten events")
     assert list(progress(range(3), description="count")) == [0, 1, 2]
     configure_logging(0)

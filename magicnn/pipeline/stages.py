@@ -45,7 +45,13 @@ class Stage:
     needs: tuple[str, ...] = ()
 
 
-def execute(stages: Sequence[Stage], directory: Path, *, update: bool = False) -> int:
+def execute(
+    stages: Sequence[Stage],
+    directory: Path,
+    *,
+    update: bool = False,
+    on_start: Callable[[], None] | None = None,
+) -> int:
     """Do the stages that are not done yet, in order.
 
     Parameters
@@ -56,6 +62,8 @@ def execute(stages: Sequence[Stage], directory: Path, *, update: bool = False) -
         Run directory; records go to its folder ``stages``.
     update : bool
         Do stages again whose settings changed since they were done.
+    on_start : callable, optional
+        Called before the first stage, once it is clear that there is something to do and no setting contradicts.
 
     Returns
     -------
@@ -83,6 +91,8 @@ def execute(stages: Sequence[Stage], directory: Path, *, update: bool = False) -
             is_done = False
         if not is_done:
             todo.append(stage)
+    if todo and on_start is not None:
+        on_start()
     for number, stage in enumerate(todo, start=1):
         _LOG.info("[%d/%d] %s", number, len(todo), stage.title)
         started = time.monotonic()

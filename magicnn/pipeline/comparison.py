@@ -1,0 +1,196 @@
+"""The comparison as stages: what each does, what it needs, and what it leaves behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from magicnn.config import dump_settings
+from magicnn.pipeline import work
+from magicnn.pipeline.layout import RunLayout
+from magicnn.pipeline.settings import PARTICLES, ComparisonSettings
+from magicnn.pipeline.stages import Stage, execute
+from magicnn.runs import atomic_path, checksum, log_to_file
+from magicnn.simulation.settings import ProductionSettings, settings_from_yaml
+
+__all__ = ["METHODS", "comparison_stages", "describe_plan", "run_comparison"]
+
+_LOG = logging.getLogger(__name__)
+
+METHODS = ("CNN", "forest", "LUT")
+REAL = "real"
+
+
+def run_comparison(
+    settings: ComparisonSettings,
+    output: Path | str,
+    *,
+    real_files: Sequence[Path] = (),
+    workers: int | None = None,
+    device: str = "auto",
+    update: bool = False,
+) -> Path:
+    """Do the whole comparison, or what is left of it.
+
+    Parameters
+    ----------
+    settings : ComparisonSettings
+        What to do.
+    output : path
+        Run directory. Killed at any moment, the same call continues it and ends in the same result.
+    real_files : sequence of Path
+        Real MAGIC files of both telescopes to predict on.
+    workers : int, optional
+        Processes of the simulation; one per core when not given. Does not change the result.
+    device : str
+        Where networks run.
+    update : bool
+        Do again what changed settings touch, instead of refusing.
+
+    Returns
+    -------
+    Path
+        The report, ``report/index.html``.
+
+    Raises
+    ------
+    ConfigError
+        A setting is wrong, or the directory holds a run with other settings and ``update`` is False.
+    InputError
+        A real file cannot be used.
+    """
+    layout = RunLayout(Path(output))
+    stages = comparison_stages(settings, layout, real_files=real_files, workers=workers, device=device)
+    done = execute(stages, layout.root, update=update, on_start=lambda: _begin(settings, layout))
+    page = layout.report / "index.html"
+    _LOG.info("%s: %s", "finished" if done else "nothing left to do", page)
+    return page
+
+
+def describe_plan(settings: ComparisonSettings, output: Path | str, *, real_files: Sequence[Path] = ()) -> str:
+    """Say what `run_comparison` would do: effective settings and the list of stages."""
+    stages = comparison_stages(settings, RunLayout(Path(output)), real_files=real_files)
+    lines = [dump_settings(settings), f"# {len(stages)} stages in {output}:"]
+    lines += [f"#   {stage.title}" for stage in stages]
+    return "\n".join(lines)
+
+
+def comparison_stages(
+    settings: ComparisonSettings,
+    layout: RunLayout,
+    *,
+    real_files: Sequence[Path] = (),
+    workers: int | None = None,
+    device: str = "auto",
+) -> list[Stage]:
+    """List the stages in order; parameters as for `run_comparison`."""
+    names = [f"{particle}_{zenith}" for zenith in settings.zenith_ranges for particle in PARTICLES]
+    stages = [
+        stage
+        for name in names
+        for stage in _production_stages(name, _production(settings, name), settings, layout, workers)
+    ]
+    features = tuple(f"features_{name}" for name in names)
+    shared = {"seed": settings.seed, "test_fraction": settings.test_fraction}
+    plain = settings.model_dump(mode="json")
+    stages.append(
+        Stage(
+            "baselines",
+            "fit DISP, lookup tables and forests",
+            partial(work.fit_baselines, settings, layout, names),
+            tuple(layout.model(n) for n in work.BASELINE_FILES),
+            {**shared, **{k: plain[k] for k in ("quality", "lookup", "forest")}},
+            features,
+        )
+    )
+    if real_files:
+        stages.append(
+            Stage(
+                "real",
+                "read the real files",
+                partial(work.read_real, settings, layout, REAL, real_files),
+                (layout.events(REAL), layout.features(REAL)),
+                {"files": [checksum(f) for f in real_files], "features": plain["features"]},
+            )
+        )
+    for task in ("classifier", "energy"):
+        stages.append(
+            Stage(
+                task,
+                f"train the network for {'gamma/hadron' if task == 'classifier' else 'energy'}",
+                partial(work.train_network, settings, layout, names, task, device),
+                (layout.model(f"{task}.pt"),),
+                {**shared, task: plain[task]},
+                ("baselines", *features),
+            )
+        )
+    sets = [*names, REAL] if real_files else names
+    stages.append(
+        Stage(
+            "predictions",
+            "predict with every method",
+            partial(work.predict, settings, layout, sets, REAL, device),
+            tuple(layout.predictions(m, n) for m in METHODS for n in sets),
+            {**shared, "quality": plain["quality"], "predict": plain["predict"], "real": bool(real_files)},
+            ("baselines", "classifier", "energy", *(("real",) if real_files else ())),
+        )
+    )
+    stages.append(
+        Stage(
+            "evaluation",
+            "evaluate",
+            partial(work.judge, settings, layout, names),
+            (layout.report / "metrics.ecsv", layout.report / "metrics.json"),
+            {"evaluation": plain["evaluation"]},
+            ("predictions",),
+        )
+    )
+    before = tuple(stage.name for stage in stages)
+    stages.append(
+        Stage(
+            "report",
+            "write the report",
+            partial(work.write_report, settings, layout, names, REAL if real_files else None, before),
+            (layout.report / "index.html",),
+            {"title": settings.title},
+            before,
+        )
+    )
+    return stages
+
+
+def _production(settings: ComparisonSettings, name: str) -> ProductionSettings:
+    overrides = [f"{key}={value}" for key, value in settings.production.items()]
+    return settings_from_yaml(settings.mc_configs / f"{name}.yaml", overrides)
+
+
+def _production_stages(
+    name: str, production: ProductionSettings, settings: ComparisonSettings, layout: RunLayout, workers: int | None
+) -> tuple[Stage, Stage]:
+    counts: Mapping[str, Any] = settings.events.model_dump()
+    n_events = counts[name.rsplit("_", 1)[0]]
+    simulate = Stage(
+        f"simulate_{name}",
+        f"simulate {name}",
+        partial(work.simulate, production, layout, name, n_events, settings.seed, workers),
+        (layout.events(name),),
+        {"production": production.model_dump(mode="json"), "n_events": n_events, "seed": settings.seed},
+    )
+    features = Stage(
+        f"features_{name}",
+        f"image parameters of {name}",
+        partial(work.parametrise, settings, layout, name),
+        (layout.features(name),),
+        {"features": settings.features.model_dump(mode="json")},
+        (simulate.name,),
+    )
+    return simulate, features
+
+
+def _begin(settings: ComparisonSettings, layout: RunLayout) -> None:
+    log_to_file(layout.root / "log.txt")
+    with atomic_path(layout.config) as partial_file:
+        partial_file.write_text(dump_settings(settings), encoding="utf-8")

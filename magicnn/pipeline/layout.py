@@ -1,0 +1,60 @@
+"""Where the files of a comparison lie, and how its events are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.images.features import FeatureTable
+from magicnn.splits import split_by_shower
+
+__all__ = ["RunLayout", "is_test"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLayout:
+    """File names inside a run directory.
+
+    Attributes
+    ----------
+    root : Path
+        The run directory.
+    """
+
+    root: Path
+
+    def events(self, name: str) -> Path:
+        """Event set of a production or of the real files."""
+        return self.root / "events" / f"{name}.h5"
+
+    def features(self, name: str) -> Path:
+        """Feature table of an event set."""
+        return self.root / "features" / f"{name}.h5"
+
+    def model(self, name: str) -> Path:
+        """Model file."""
+        return self.root / "models" / name
+
+    def predictions(self, method: str, name: str) -> Path:
+        """Predictions of a method for an event set."""
+        return self.root / "predictions" / method / f"{name}.h5"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the report."""
+        return self.root / "report"
+
+    @property
+    def config(self) -> Path:
+        """Effective settings."""
+        return self.root / "config.yaml"
+
+
+def is_test(features: FeatureTable, *, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Tell which events belong to showers that no method is trained on, [N]."""
+    part = split_by_shower(features["shower_id"], (1.0 - fraction, fraction), seed=seed)
+    test: NDArray[np.bool_] = part == 1
+    return test
