@@ -12,7 +12,7 @@ __all__ = ["convert"]
 
 def convert(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Files of both telescopes, a directory or a glob.")
+        list[Path], typer.Argument(metavar="INPUT", help="Files of both telescopes, a directory or a glob.")
     ],
     output: Annotated[Path, typer.Option(help="Event set to write; the same command continues an interrupted one.")],
     kind: Annotated[

@@ -13,7 +13,7 @@ __all__ = ["info"]
 def info(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="MARS files, event sets, feature, prediction or model files."),
+        typer.Argument(metavar="FILE", help="MARS files, event sets, feature, prediction or model files."),
     ],
 ) -> None:
     """Say what is in files: kind, events, telescopes, run, date, pointing, particle, columns with units."""

@@ -12,10 +12,26 @@ from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError
 from magicnn.generated import Generated
 from magicnn.io import open_events
+from magicnn.io.describe import describe
 from magicnn.io.mars_truth import PARTICLES, shower_ids
 
 N_SLOTS = 1183
 MJD_2015 = 57100
+
+
+@pytest.fixture
+def warnings_said():
+    """Texts of the warnings that the package logs, wherever its log goes."""
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+
+    said: list[str] = []
+    handler = Keep(logging.WARNING)
+    logging.getLogger("magicnn").addHandler(handler)
+    yield said
+    logging.getLogger("magicnn").removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
@@ -118,20 +134,18 @@ def test_real_bright_pixels_are_neighbours_in_space_and_time(real_events):
     assert np.nanmedian(apart) < 1.0
 
 
-def test_real_sampling_is_assumed_and_said_once(data_dir, caplog):
-    with caplog.at_level(logging.WARNING, logger="magicnn"):
-        reader = open_events(data_dir / "magic_real")
-        reader.read()
-    warnings = [r for r in caplog.records if "sampling speed" in r.getMessage()]
-    assert len(warnings) == 1
+def test_real_sampling_is_assumed_and_said_once(data_dir, warnings_said):
+    reader = open_events(data_dir / "magic_real")
+    reader.read()
+    assert len(warnings_said) == 1
+    assert "sampling speed" in warnings_said[0]
     assert (reader.meta.sampling_gsps, reader.meta.sampling_assumed) == (2.05, True)
     assert reader.meta.window_ns == pytest.approx(80 / 2.05)
 
 
-def test_sampling_option_overrides(data_dir, real_events, caplog):
-    with caplog.at_level(logging.WARNING, logger="magicnn"):
-        events = open_events(data_dir / "magic_real", sampling_gsps=1.64).read()
-    assert not caplog.records
+def test_sampling_option_overrides(data_dir, real_events, warnings_said):
+    events = open_events(data_dir / "magic_real", sampling_gsps=1.64).read()
+    assert not warnings_said
     assert (events.meta.sampling_gsps, events.meta.sampling_assumed) == (1.64, False)
     np.testing.assert_allclose(events.time * 1.64, real_events.time * 2.05, rtol=1e-6)
     with pytest.raises(ConfigError, match="sampling speed 1640"):
@@ -155,13 +169,12 @@ def test_read_takes_a_range(data_dir, real_events):
         next(reader.batches(0))
 
 
-def test_one_telescope_on_request(data_dir, real_events, caplog):
+def test_one_telescope_on_request(data_dir, real_events, warnings_said):
     path = next((data_dir / "magic_real").glob("*_M2_*"))
     with pytest.raises(InputError, match=r"M1 of run 5029747 is missing, expected .*_M1_05029747\.003_Y_MagicCrab"):
         open_events(path)
-    with caplog.at_level(logging.WARNING, logger="magicnn"):
-        events = open_events(path, require_stereo=False).read()
-    assert any("only one telescope" in r.getMessage() for r in caplog.records)
+    events = open_events(path, require_stereo=False).read()
+    assert any("only one telescope" in text for text in warnings_said)
     assert len(events) == 91
     assert np.isnan(events.charge[:, 0]).all()
     assert np.isnan(events.time[:, 0]).all()
@@ -246,7 +259,7 @@ def write_pair(folder, numbers=(3, 4, 5), **changes):
     return paths
 
 
-def test_run_headers_state_run_sampling_and_bad_pixels(tmp_path, caplog):
+def test_run_headers_state_run_sampling_and_bad_pixels(tmp_path, warnings_said):
     paths = [
         write_file(
             tmp_path / f"any_M{t}_name.root",
@@ -255,9 +268,8 @@ def test_run_headers_state_run_sampling_and_bad_pixels(tmp_path, caplog):
         )
         for t in (1, 2)
     ]
-    with caplog.at_level(logging.WARNING, logger="magicnn"):
-        events = open_events(paths).read()
-    assert not caplog.records
+    events = open_events(paths).read()
+    assert not warnings_said
     assert set(events["run_id"]) == {77}
     assert (events.meta.sampling_gsps, events.meta.sampling_assumed) == (1.64, False)
     for telescope in (0, 1):
@@ -430,6 +442,19 @@ def test_simulated_meta_knows_what_was_thrown(simulated):
     assert thrown.zenith_min_deg == pytest.approx(36.0, abs=1e-4)
 
 
+def test_simulated_file_is_described(simulated):
+    text = describe(simulated.meta.source_files[0])
+    for words in (
+        "simulation",
+        "M1",
+        "5, of them 3 stereo triggers (2 other trigger)",
+        "1000 gamma, E^-1.6",
+        "1.64 GS/s",
+    ):
+        assert words in text
+    assert "assumed" not in text
+
+
 def test_simulated_runs_add_up_and_diffuse_is_named(tmp_path):
     for run in (1, 2):
         for telescope in (1, 2):
@@ -444,14 +469,13 @@ def test_simulated_runs_add_up_and_diffuse_is_named(tmp_path):
     assert not set(events["shower_id"][:3]) & set(events["shower_id"][3:])
 
 
-def test_simulated_events_of_other_showers_are_not_joined(tmp_path, caplog):
+def test_simulated_events_of_other_showers_are_not_joined(tmp_path, warnings_said):
     write_file(tmp_path / mc_name(1), **mc_trees(1, [1, 2, 3], [0, 2, 3]))
     write_file(tmp_path / mc_name(2), **mc_trees(2, [1, 2, 3], [0, 3, 3]))
-    with caplog.at_level(logging.WARNING, logger="magicnn"):
-        reader = open_events(tmp_path)
+    reader = open_events(tmp_path)
     assert reader.read()["event_id"].tolist() == [1, 3]
     assert reader.counts["same number, other shower"] == 1
-    assert any("1 events share their number" in r.getMessage() for r in caplog.records)
+    assert any("1 events share their number" in text for text in warnings_said)
 
 
 @pytest.mark.parametrize(
