@@ -76,7 +76,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo("magicnn: interrupted; the same command continues where it stopped", err=True)
             raise typer.Exit(_INTERRUPTED) from None
 
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     keyword = inspect.Parameter.KEYWORD_ONLY
     extra = [
         inspect.Parameter(

@@ -33,19 +33,16 @@ def run(
     ] = False,
 ) -> None:
     """Simulate, parametrise, fit lookup tables and forests, train networks, evaluate, and write the report."""
-    from magicnn.pipeline.comparison import run_comparison
+    from magicnn.pipeline.comparison import describe_plan, run_comparison
     from magicnn.pipeline.settings import load_comparison
 
     overrides = list(set_ or [])
     if seed is not None:
         overrides.append(f"seed={seed}")
     settings = load_comparison(config, overrides, preset="quick" if quick else None)
-    run_comparison(
-        settings,
-        output,
-        real_files=tuple(real or ()),
-        workers=workers,
-        device=device,
-        update=update,
-        dry_run=dry_run,
-    )
+    files = tuple(real or ())
+    if dry_run:
+        typer.echo(describe_plan(settings, output, real_files=files))
+        return
+    page = run_comparison(settings, output, real_files=files, workers=workers, device=device, update=update)
+    typer.echo(f"report: {page}")
