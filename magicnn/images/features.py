@@ -39,8 +39,19 @@ def _specs() -> dict[str, ColumnSpec]:
     return specs
 
 
-FEATURES: Mapping[str, ColumnSpec] = MappingProxyType({**_specs(), **SCHEMA})
-"""Every column that a feature table may have: image and stereo parameters, and the columns of events."""
+_LEARNT = {
+    "disp_x_deg": ColumnSpec("float64", "deg", "direction by DISP, camera x"),
+    "disp_y_deg": ColumnSpec("float64", "deg", "direction by DISP, camera y"),
+    "disp_zenith_deg": ColumnSpec("float64", "deg", "zenith distance of the direction by DISP"),
+    "disp_azimuth_deg": ColumnSpec("float64", "deg", "azimuth of the direction by DISP, north 0, east 90"),
+    "disp_uncert_deg": ColumnSpec("float64", "deg", "expected RMS distance of the direction by DISP to the source"),
+    "disp_impact_m": ColumnSpec("float64", "m", "distance of the telescope to the axis by DISP", "telescope"),
+}
+
+
+FEATURES: Mapping[str, ColumnSpec] = MappingProxyType({**_specs(), **_LEARNT, **SCHEMA})
+"""Every column that a feature table may have: image and stereo parameters, what a trained reconstruction adds
+(`magicnn.baselines.disp`), and the columns of events."""
 
 
 class FeatureSettings(Settings):

@@ -1,0 +1,333 @@
+"""Random forests on image parameters, one per telescope, as in magic-cta-pipe: gamma/hadron and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+
+from magicnn.baselines.forest_files import load_forests, save_forests
+from magicnn.config import Settings, validate_settings
+from magicnn.errors import InputError
+from magicnn.images.features import FeatureTable
+from magicnn.images.quality import QualitySettings, passes_quality
+
+__all__ = ["FOREST_FEATURES", "EnergyForest", "ForestSettings", "ParticleForest", "forest_inputs"]
+
+Floats = NDArray[np.float64]
+
+FOREST_FEATURES: tuple[str, ...] = (
+    "size_pe",
+    "length_deg",
+    "width_deg",
+    "skewness",
+    "kurtosis",
+    "time_slope_ns_per_deg",
+    "leakage2",
+    "h_max_m",
+    "impact_m",
+    "pointing_zenith_deg",
+    "pointing_azimuth_deg",
+)
+"""Inputs of each telescope's forest: magic-cta-pipe's list (intensity, length, width, skewness, kurtosis, slope,
+intensity_width_2, h_max, impact, pointing altitude and azimuth); trees see altitude and zenith alike."""
+
+_SIGNED = ("skewness", "time_slope_ns_per_deg")
+
+
+class ForestSettings(Settings):
+    """Size of the forests and what they are trained on."""
+
+    n_trees: int = Field(default=150, ge=1, description="trees per telescope")
+    max_depth: int = Field(default=50, ge=1, description="greatest depth of a tree")
+    min_samples_leaf: int = Field(default=2, ge=1, description="fewest training events in a leaf")
+    unsigned: bool = Field(
+        default=True,
+        description="use skewness and time slope without sign, which depends on the arbitrary sense of the major axis",
+    )
+    n_jobs: int = Field(default=2, ge=1, description="threads for training; the result does not depend on it")
+    quality: QualitySettings = Field(default=QualitySettings(), description="events that the forests are trained on")
+
+
+DEFAULT_SETTINGS = ForestSettings()
+"""The settings of magic-cta-pipe."""
+
+
+def forest_inputs(features: FeatureTable, telescope: int, *, unsigned: bool) -> NDArray[np.float32]:
+    """Collect the inputs of one telescope's forest.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        Needs `FOREST_FEATURES`.
+    telescope : int
+        Index along the telescope axis.
+    unsigned : bool
+        Take the absolute value of skewness and time slope.
+
+    Returns
+    -------
+    float32 array, [N, 11]
+        In the order of `FOREST_FEATURES`.
+    """
+    columns = []
+    for name in FOREST_FEATURES:
+        values = features[name]
+        column = values[:, telescope] if values.ndim == 2 else values
+        columns.append(np.abs(column) if unsigned and name in _SIGNED else column)
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class ParticleForest:
+    """Gamma/hadron separation: one classifier per telescope, averaged with the size of the images.
+
+    Attributes
+    ----------
+    settings : ForestSettings
+        How the forests were grown.
+    forests : tuple
+        scikit-learn classifiers, one per telescope; class 1 is gamma.
+    """
+
+    settings: ForestSettings
+    forests: tuple[Any, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureTable,
+        settings: ForestSettings = DEFAULT_SETTINGS,
+        *,
+        seed: int,
+        weights: ArrayLike | None = None,
+    ) -> ParticleForest:
+        """Train on simulated gammas and hadrons.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Events of both kinds; ``true_particle`` tells them apart (22 is gamma). Events that fail the quality
+            cuts, and images with an unknown input, are left out.
+        settings : ForestSettings
+            Size of the forests.
+        seed : int
+            Fixes the result.
+        weights : array_like, [N], optional
+            Weight of each event; without, both classes weigh the same in total.
+
+        Returns
+        -------
+        ParticleForest
+
+        Raises
+        ------
+        InputError
+            Gammas or hadrons are missing.
+        """
+        from sklearn.ensemble import RandomForestClassifier
+
+        is_gamma = features["true_particle"] == 22
+        forests = []
+        for telescope, (used, inputs) in enumerate(_training_rows(features, settings)):
+            n_gammas = int(is_gamma[used].sum())
+            if n_gammas == 0 or n_gammas == len(used):
+                raise InputError(
+                    f"gamma/hadron forest of {features.meta.telescopes[telescope]}: {n_gammas} gammas and "
+                    f"{len(used) - n_gammas} hadrons pass the quality cuts; both are needed"
+                )
+            share = len(used) / 2.0
+            balance = np.where(is_gamma[used], share / n_gammas, share / (len(used) - n_gammas))
+            weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
+            forest = RandomForestClassifier(**_options(settings, seed, telescope))
+            forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
+        return cls(settings, tuple(forests))
+
+    def predict(self, features: FeatureTable) -> Floats:
+        """Estimate how gamma-like events are.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Needs `FOREST_FEATURES`. Cuts are not applied.
+
+        Returns
+        -------
+        float64 array, [N]
+            0 hadron-like to 1 gamma-like; NaN where no image has all inputs.
+        """
+        size = np.asarray(features["size_pe"], dtype=np.float64)
+        total, weighted = np.zeros(len(features)), np.zeros(len(features))
+        for telescope, rows, inputs in _rows(features, self.settings, self.forests):
+            weight = size[rows, telescope]
+            weighted[rows] += weight * self.forests[telescope].predict_proba(inputs)[:, 1]
+            total[rows] += weight
+        return weighted / np.where(total > 0.0, total, np.nan)
+
+    def save(self, path: Path | str) -> None:
+        """Write the forests to a file."""
+        save_forests(path, "gamma/hadron separation", _record(self.settings), list(self.forests))
+
+    @classmethod
+    def load(cls, path: Path | str) -> ParticleForest:
+        """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
+        record, forests = load_forests(path, "gamma/hadron separation")
+        return cls(validate_settings(ForestSettings, record["settings"], where=str(path)), tuple(forests))
+
+    def __repr__(self) -> str:
+        return _described("ParticleForest", self.forests)
+
+
+@dataclass(frozen=True, eq=False)
+class EnergyForest:
+    """Energy: one regressor of log10(E) per telescope, averaged with the inverse variance over the trees.
+
+    Attributes
+    ----------
+    settings : ForestSettings
+        How the forests were grown.
+    forests : tuple
+        scikit-learn regressors of log10(E / GeV), one per telescope.
+    """
+
+    settings: ForestSettings
+    forests: tuple[Any, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        features: FeatureTable,
+        settings: ForestSettings = DEFAULT_SETTINGS,
+        *,
+        seed: int,
+        weights: ArrayLike | None = None,
+    ) -> EnergyForest:
+        """Train on simulated gammas.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Other particles, events that fail the quality cuts, and images with an unknown input are left out.
+        settings : ForestSettings
+            Size of the forests.
+        seed : int
+            Fixes the result.
+        weights : array_like, [N], optional
+            Weight of each event; the same for all when not given.
+
+        Returns
+        -------
+        EnergyForest
+
+        Raises
+        ------
+        InputError
+            No gamma passes the cuts.
+        """
+        from sklearn.ensemble import RandomForestRegressor
+
+        log_energy = np.log10(np.asarray(features["true_energy_gev"], dtype=np.float64))
+        forests = []
+        for telescope, (used, inputs) in enumerate(_training_rows(features, settings, gammas_only=True)):
+            if not len(used):
+                raise InputError(
+                    f"energy forest of {features.meta.telescopes[telescope]}: none of {len(features)} events is a "
+                    "gamma that passes the quality cuts"
+                )
+            weight = None if weights is None else np.asarray(weights, dtype=np.float64)[used]
+            forest = RandomForestRegressor(**_options(settings, seed, telescope))
+            forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
+        return cls(settings, tuple(forests))
+
+    def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
+        """Estimate energies.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Needs `FOREST_FEATURES`. Cuts are not applied.
+
+        Returns
+        -------
+        energy_gev, uncertainty_gev : float64 array, [N]
+            The uncertainty is the spread of the trees, combined over the telescopes. NaN where no image has all
+            inputs.
+        """
+        total, weighted = np.zeros(len(features)), np.zeros(len(features))
+        for telescope, rows, inputs in _rows(features, self.settings, self.forests):
+            votes = np.stack([tree.predict(inputs) for tree in self.forests[telescope].estimators_])
+            # trees that all agree, on few training events, must not silence the other telescope
+            weight = 1.0 / np.maximum(votes.var(axis=0), 1e-4)
+            weighted[rows] += weight * votes.mean(axis=0)
+            total[rows] += weight
+        safe = np.where(total > 0.0, total, np.nan)
+        energy = 10.0 ** (weighted / safe)
+        return energy, energy * np.log(10.0) * safe**-0.5
+
+    def save(self, path: Path | str) -> None:
+        """Write the forests to a file."""
+        save_forests(path, "energy", _record(self.settings), list(self.forests))
+
+    @classmethod
+    def load(cls, path: Path | str) -> EnergyForest:
+        """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
+        record, forests = load_forests(path, "energy")
+        return cls(validate_settings(ForestSettings, record["settings"], where=str(path)), tuple(forests))
+
+    def __repr__(self) -> str:
+        return _described("EnergyForest", self.forests)
+
+
+def _training_rows(
+    features: FeatureTable, settings: ForestSettings, *, gammas_only: bool = False
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Rows that one telescope's forest is trained on, and their inputs, telescope by telescope."""
+    passed = passes_quality(features, settings.quality)
+    if gammas_only and "true_particle" in features:
+        passed &= features["true_particle"] == 22
+    for telescope in range(len(features.meta.telescopes)):
+        inputs = forest_inputs(features, telescope, unsigned=settings.unsigned)
+        used = np.flatnonzero(passed & np.isfinite(inputs).all(axis=1))
+        yield used, inputs[used]
+
+
+def _rows(
+    features: FeatureTable, settings: ForestSettings, forests: tuple[Any, ...]
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]:
+    """Rows that each telescope's forest can speak about, and their inputs."""
+    if len(features.meta.telescopes) != len(forests):
+        raise InputError(f"forests for {len(forests)} telescopes, events of {len(features.meta.telescopes)}")
+    for telescope in range(len(forests)):
+        inputs = forest_inputs(features, telescope, unsigned=settings.unsigned)
+        rows = np.flatnonzero(np.isfinite(inputs).all(axis=1))
+        if len(rows):
+            yield telescope, rows, inputs[rows]
+
+
+def _options(settings: ForestSettings, seed: int, telescope: int) -> dict[str, Any]:
+    return {
+        "n_estimators": settings.n_trees,
+        "max_depth": settings.max_depth,
+        "min_samples_leaf": settings.min_samples_leaf,
+        "n_jobs": settings.n_jobs,
+        "random_state": int(np.random.SeedSequence([seed, telescope]).generate_state(1)[0]),
+    }
+
+
+def _ready(forest: Any) -> Any:
+    # threads add up the votes of the trees in whatever order they finish; one thread always in the same
+    return forest.set_params(n_jobs=1)
+
+
+def _record(settings: ForestSettings) -> dict[str, Any]:
+    return {"settings": settings.model_dump(mode="json"), "features": list(FOREST_FEATURES)}
+
+
+def _described(name: str, forests: tuple[Any, ...]) -> str:
+    nodes = sum(tree.tree_.node_count for forest in forests for tree in forest.estimators_)
+    return f"{name}({len(forests)} telescopes, {len(forests[0].estimators_)} trees each, {nodes} nodes)"
