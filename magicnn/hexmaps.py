@@ -98,9 +98,12 @@ class WeightedMapping:
                 f"got an array of shape {tuple(pixels.shape)}"
             )
         indices, weights, empty = self._tables(pixels)
-        grid = gather(pixels, indices[0], 0.0) * weights[0]
+        grid = gather(pixels, indices[0], 0.0)
+        grid *= weights[0]
         for index, weight in zip(indices[1:], weights[1:], strict=True):
-            grid += gather(pixels, index, 0.0) * weight
+            share = gather(pixels, index, 0.0)
+            share *= weight
+            grid += share
         if fill != 0:
             grid[..., empty] = fill
         arranged: ImageT = grid.reshape((*pixels.shape[:-1], *self.shape))

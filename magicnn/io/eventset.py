@@ -131,19 +131,27 @@ class EventSet:
         """
         first, last, _ = slice(start, stop).indices(self._n_events)
         last = max(first, last)
-        charge, time = (self._read_images(name, first, last).astype(np.float32) for name in ("charge", "time"))
-        return EventBatch(charge, time, self._read_columns(first, last, columns), self.meta)
+        return self._batch(first, last, self._read_columns(first, last, columns))
 
     def batches(self, size: int = 1024, columns: Sequence[str] | None = None) -> Iterator[EventBatch]:
         """Yield all events in order, ``size`` at a time; the last batch may be shorter.
+
+        Parameters
+        ----------
+        size : int
+            Events per batch.
+        columns : sequence of str, optional
+            Which columns; all when not given. They are held in memory for all events.
 
         Raises
         ------
         InputError
             As `read`.
         """
+        values = self.columns(columns)
         for start in range(0, self._n_events, size):
-            yield self.read(start, start + size, columns)
+            stop = min(start + size, self._n_events)
+            yield self._batch(start, stop, {name: array[start:stop] for name, array in values.items()})
 
     def blocks(
         self,
@@ -246,8 +254,9 @@ class EventSet:
         except HDF5_ERRORS as error:
             raise InputError(f"{self.path}: damaged event set (columns: {one_line(error)})") from error
 
-    def _read_images(self, name: str, start: int, stop: int) -> NDArray[np.float16]:
-        return self._read_ranges(name, [(start, stop)])
+    def _batch(self, start: int, stop: int, columns: dict[str, NDArray[Any]]) -> EventBatch:
+        charge, time = (self._read_ranges(name, [(start, stop)]).astype(np.float32) for name in ("charge", "time"))
+        return EventBatch(charge, time, columns, self.meta)
 
     def _read_ranges(self, name: str, ranges: Sequence[tuple[int, int]]) -> NDArray[np.float16]:
         shape = (sum(b - a for a, b in ranges), len(self.meta.telescopes), self.meta.camera.n_pixels)
