@@ -33,6 +33,7 @@ TELESCOPE_RADIUS_M = 8.72
 
 _START_HEIGHT_M = 110_000.0
 _METRES_PER_NS = 0.299792458
+_ROOM_FOR_LIGHT = 32768
 
 
 @dataclass(frozen=True)
@@ -239,8 +240,7 @@ def simulate_shower(
     ConfigError
         The particle is not known.
     InputError
-        Shapes do not fit, the energy is below 30 MeV, the zenith angle exceeds 75 degrees, or the light of one
-        particle exceeds what the output has room for.
+        Shapes do not fit, the kinetic energy is below 30 MeV, or the zenith angle exceeds 75 degrees.
     """
     if particle not in PARTICLES:
         raise ConfigError(f"particle {particle!r} is not known; {nearest_names(particle, PARTICLES)}")
@@ -276,13 +276,18 @@ def simulate_shower(
     height = _START_HEIGHT_M if start_height_m is None else start_height_m
     path = float(path_to_height_m(height, direction_zenith_deg, environment.observation_level_m))
     primary = np.concatenate([[species, energy_gev * 1e3], path * towards, -towards, [-path, 1.0]])
-    profile = np.zeros(N_DEPTH_BINS)
-    book = np.array([0.0, 0.0, 0.0, -1.0])
-    count = np.zeros(3, dtype=np.int64)
     kernel = environment.kernel._replace(thinning_mev=environment.thinning_energy_fraction * energy_gev * 1e3)
-    rows = follow(primary, kernel, goal, environment.light.per_metre, profile, book, count, random_state(seed))
-    if count[2]:
-        raise InputError(f"the light of one particle of a {particle} of {energy_gev} GeV exceeds the room for it")
+    room = _ROOM_FOR_LIGHT
+    while True:
+        profile = np.zeros(N_DEPTH_BINS)
+        book = np.array([0.0, 0.0, 0.0, -1.0])
+        count = np.zeros(3, dtype=np.int64)
+        state = random_state(seed)
+        rows = follow(primary, kernel, goal, environment.light.per_metre, profile, book, count, room, state)
+        if count[2] == 0:
+            break
+        # One particle outshone the room left for it: the same shower once more, with more room.
+        room *= 8
     truth = ShowerTruth(
         first_interaction_height_m=float(book[3]) if book[3] >= 0.0 else math.nan,
         xmax_gcm2=_depth_of_maximum(profile, direction_zenith_deg, environment),

@@ -96,7 +96,9 @@ def follow_electron(
         i = int(h)
         h -= i
         low, high = air.air[i], air.air[i + 1]
-        if energy <= low[4] + h * (high[4] - low[4]):
+        # Upwards there is nothing to light; in thin air the field would lead such an electron round for ever.
+        climb = uz + 2.0 * CURVATURE_PER_M * (x * ux + y * uy)
+        if climb > 0.0 or energy <= low[4] + h * (high[4] - low[4]):
             book[1] += energy * weight
             return n
         density = low[0] + h * (high[0] - low[0])
@@ -134,7 +136,8 @@ def follow_electron(
         lag = ELECTRON_MASS_MEV * ELECTRON_MASS_MEV / (there * there)
         sin2 = 2.0 * refractivity - lag
         if sin2 > 0.0:
-            profile[min(int(low[1] / DEPTH_BIN_G_CM2), N_DEPTH_BINS - 1)] += path * weight
+            depth = low[1] + (h + rise / HEIGHT_STEP_M) * (high[1] - low[1])
+            profile[min(max(int(depth / DEPTH_BIN_G_CM2), 0), N_DEPTH_BINS - 1)] += path * weight
             before = step * min(where, hinge)
             after = step * max(where - hinge, 0.0)
             is_after = where > hinge
@@ -221,7 +224,8 @@ def follow_heavy(
         if p[4] <= 0.0:
             book[2] += energy * weight
             return n
-        if energy - mass < (HADRON_CUT_MEV if is_hadron else 30.0):
+        climb = p[7] + 2.0 * CURVATURE_PER_M * (p[2] * p[5] + p[3] * p[6])
+        if climb > 0.0 or energy - mass < (HADRON_CUT_MEV if is_hadron else 30.0):
             book[1] += energy * weight
             return n
         height = height_above_sea(p, air)

@@ -46,7 +46,6 @@ Floats = NDArray[np.float64]
 Light = NDArray[np.float32]
 
 _ROOM_ON_STACK = 1024
-_ROOM_FOR_LIGHT = 32768
 
 
 @compiled
@@ -155,6 +154,7 @@ def follow(
     profile: Floats,
     book: Floats,
     count: NDArray[np.int64],
+    room: int,
     state: RandomState,
 ) -> Light:
     """Follow a primary particle and everything it makes.
@@ -173,7 +173,9 @@ def follow(
         Receives the energy (MeV) lost by ionisation, dropped below the thresholds, and arrived at the ground; the
         last entry, negative on entry, the height (m) of the first interaction.
     count : int64 array, [3]
-        Receives the number of photons, of steps, and 1 when light was lost for want of room.
+        Receives the number of photons, of steps, and 1 when the light was cut short for want of room.
+    room : int
+        Rows kept free for the light of the next particle.
     state : random state
 
     Returns
@@ -182,7 +184,7 @@ def follow(
         The detected light; columns as in `magicnn.simulation.cherenkov.LIGHT_COLUMNS`.
     """
     stack = np.empty((4 * _ROOM_ON_STACK, STACK_COLUMNS))
-    light = np.empty((2 * _ROOM_FOR_LIGHT, LIGHT_COLUMNS), np.float32)
+    light = np.empty((2 * room, LIGHT_COLUMNS), np.float32)
     distance = np.empty(goal.x.shape[0])
     p = np.empty(STACK_COLUMNS)
     stack[0] = primary
@@ -194,7 +196,7 @@ def follow(
             more = np.empty((2 * stack.shape[0], STACK_COLUMNS))
             more[:n] = stack[:n]
             stack = more
-        if count[0] + _ROOM_FOR_LIGHT > light.shape[0]:
+        if count[0] + room > light.shape[0]:
             brighter = np.empty((2 * light.shape[0], LIGHT_COLUMNS), np.float32)
             brighter[: count[0]] = light[: count[0]]
             light = brighter
