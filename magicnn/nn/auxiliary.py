@@ -137,7 +137,9 @@ def _pair(x: NDArray[Any], y: NDArray[Any]) -> Floats:
 
 
 def _log(values: NDArray[Any], least: float) -> Floats:
-    return np.log10(np.maximum(np.asarray(values, dtype=np.float64), least))
+    """Logarithm of values floored at ``least``; unknown for 0, which says that there was nothing to measure."""
+    known = np.where(np.asarray(values) > 0.0, values, np.nan)
+    return np.log10(np.maximum(known, least))
 
 
 def _towards_source(c: Columns) -> Floats:

@@ -81,7 +81,7 @@ def hex_max_pool(images: Tensor, mask: Tensor) -> Tensor:
     Returns
     -------
     Tensor, [M, C, ceil(H / 2) or floor(H / 2), likewise]
-        Zero where all seven cells lie outside; the mask that goes with it is `pooled_mask`.
+        Zero where the kept cell lies outside; the mask that goes with it is `pooled_mask`.
     """
     before, after, _, _ = _hex_windows(images.masked_fill(mask == 0, -math.inf), -math.inf)
     largest = torch.maximum(functional.max_pool2d(before, 2), functional.max_pool2d(after, 2))
@@ -101,9 +101,9 @@ def hex_avg_pool(images: Tensor, mask: Tensor) -> Tensor:
     Returns
     -------
     Tensor, [M, C, ceil(H / 2) or floor(H / 2), likewise]
-        Zero where all seven cells lie outside.
+        Zero where the kept cell lies outside.
     """
-    return _hex_sum(images) / _hex_sum(mask).clamp_min(1.0)
+    return _hex_sum(images) / _hex_sum(mask).clamp_min(1.0) * pooled_mask(mask)
 
 
 def _hex_sum(images: Tensor) -> Tensor:
@@ -114,15 +114,18 @@ def _hex_sum(images: Tensor) -> Tensor:
 
 
 def pooled_mask(mask: Tensor) -> Tensor:
-    """Return the mask after pooling: a cell is inside when any of its seven cells was.
+    """Return the mask after pooling: the kept cells that lie inside the camera.
 
     Parameters
     ----------
     mask : Tensor, [M or 1, 1, H, W]
         1 inside the camera, 0 outside.
+
+    Notes
+    -----
+    Every pixel of MAGIC's whole camera touches such a cell, at each of three poolings, so that none is lost.
     """
-    before, after, _, _ = _hex_windows(mask, 0.0)
-    return torch.maximum(functional.max_pool2d(before, 2), functional.max_pool2d(after, 2))
+    return mask[..., _start(mask.shape[-2]) :: 2, _start(mask.shape[-1]) :: 2]
 
 
 def global_pool(images: Tensor, mask: Tensor) -> Tensor:

@@ -125,7 +125,7 @@ class EventModel(nn.Module):
         self.arranger = ImageArranger(camera, inputs, telescopes)
         layout = self.arranger.layout
         is_scalar = torch.tensor([kind == "scalar" for kind in layout.kinds], dtype=torch.bool)
-        edges = torch.tensor(normalisation.edges, dtype=torch.float32).reshape(len(normalisation.edges), -1)
+        edges = torch.tensor(normalisation.edges or [[]], dtype=torch.float32)
         constants = {
             "mean": torch.tensor(normalisation.mean, dtype=torch.float32),
             "scale": torch.tensor(normalisation.scale, dtype=torch.float32),

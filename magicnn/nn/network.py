@@ -84,7 +84,7 @@ class StereoNetwork(nn.Module):
         ----------
         images : Tensor, [B, T, C, H, W]
             Zero outside the camera.
-        mask : Tensor, [B or 1, T or 1, 1, H, W]
+        mask : Tensor, [B, T, 1, H, W]
             1 inside the camera.
         present : Tensor, [B, T]
             1 for a telescope with an image, 0 for a missing one; what its image holds is then ignored.
@@ -100,9 +100,8 @@ class StereoNetwork(nn.Module):
         """
         n_events, n_telescopes = images.shape[:2]
         flat = images.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        flat_mask = mask.flatten(0, 1) if len(mask) > 1 else mask[:, 0]
         with torch.autocast(images.device.type, autocast or torch.bfloat16, enabled=autocast is not None):
-            vectors = self.branch(flat, flat_mask)
+            vectors = self.branch(flat, mask.flatten(0, 1))
         vectors = self.image_norm(vectors.float()).view(n_events, n_telescopes, -1) * present[..., None]
         fused = self.from_auxiliary(auxiliary) + self.from_images(self.image_dropout(vectors.flatten(1)))
         for block in self.fusion:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from magicnn.array import camera_from_sky
@@ -157,7 +158,7 @@ def _estimates(trained: TrainedModel, prepared: PreparedEvents, settings: Predic
     has_image = (prepared.present > 0.0).any(dim=1).numpy()
     columns: dict[str, NDArray[Any]] = {}
     if "particle" in means:
-        columns["gammaness"] = 1.0 / (1.0 + np.exp(-means["particle"]))
+        columns["gammaness"] = expit(means["particle"])
     if "energy" in means:
         scales = trained.description.normalisation
         mean, log_variance = means["energy"].T
