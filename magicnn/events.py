@@ -192,6 +192,10 @@ class EventBatch:
         """Return the same events with columns added or replaced."""
         return EventBatch(self.charge, self.time, {**self.columns, **columns}, self.meta)
 
+    def __reduce__(self) -> tuple[type[EventBatch], tuple[Any, ...]]:
+        # the read-only view of the columns cannot be pickled
+        return EventBatch, (self.charge, self.time, dict(self.columns), self.meta)
+
     def __repr__(self) -> str:
         kind = self.meta.particle or "real"
         telescopes = "+".join(self.meta.telescopes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +73,14 @@ def test_what_does_not_fit_is_refused(change, message):
     fields = {"charge": batch.charge, "time": batch.time, "columns": dict(batch.columns), "meta": META}
     with pytest.raises(InputError, match=message):
         EventBatch(**{**fields, **change})
+
+
+def test_batches_can_be_sent_to_other_processes():
+    batch = make_batch(3)
+    again = pickle.loads(pickle.dumps(batch))
+    assert_same(again, batch)
+    assert again.meta.camera.fingerprint == META.camera.fingerprint
+    assert_same(copy.deepcopy(batch), batch)
 
 
 def test_missing_column_names_the_nearest():

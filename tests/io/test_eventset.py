@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
 
 import h5py
@@ -256,8 +257,9 @@ def test_event_set_can_be_pickled_and_sent_to_other_processes(path):
         expected = read_ids(events)
         assert read_ids(pickle.loads(pickle.dumps(events))) == expected
         for method in ("fork", "spawn"):
-            with multiprocessing.get_context(method).Pool(2) as pool:
-                assert pool.map(read_ids, [events] * 4) == [expected] * 4
+            with multiprocessing.get_context(method).Pool(1) as pool:
+                found = pool.map(methodcaller("read", 100, 110), [events] * 3)
+            assert [batch["event_id"].tolist() for batch in found] == [expected] * 3
         assert read_ids(events) == expected
 
 
@@ -407,7 +409,7 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path):
     content = file.read_bytes()
     expected, meta = read_everything(file)
     found = 0
-    for seed in range(300):
+    for seed in range(120):
         rng = np.random.default_rng(seed)
         damaged = bytearray(content)
         damaged[rng.integers(len(content))] ^= int(rng.integers(1, 256))
@@ -420,7 +422,7 @@ def test_no_flipped_byte_changes_what_is_read(tmp_path):
             assert_stored(events, expected)
             assert its_meta == replace(meta, camera=its_meta.camera)
             assert its_meta.camera.fingerprint == meta.camera.fingerprint
-    assert found > 150
+    assert found > 60
 
 
 # the writer
