@@ -104,6 +104,10 @@ class PredictionTable:
         """Return the same rows with columns added or replaced."""
         return PredictionTable(self.method, {**self.columns, **columns}, self.particle, self.generated, self.meta)
 
+    def __reduce__(self) -> tuple[type[PredictionTable], tuple[Any, ...]]:
+        # the read-only view of the columns cannot be pickled
+        return PredictionTable, (self.method, dict(self.columns), self.particle, self.generated, self.meta)
+
     def save(self, path: Path | str) -> None:
         """Write the table to an HDF5 file: one dataset per column with ``unit`` and ``description``.
 

@@ -1,3 +1,5 @@
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -24,6 +26,11 @@ def test_round_trip(tmp_path):
         np.testing.assert_array_equal(loaded[name], saved[name])
     with h5py.File(tmp_path / "sub" / "p.h5") as file:
         assert file["predictions/reco_energy_gev"].attrs["unit"] == "GeV"
+
+
+def test_can_be_sent_between_processes():
+    sent = pickle.loads(pickle.dumps(table()))
+    np.testing.assert_array_equal(sent["gammaness"], table()["gammaness"])
 
 
 def test_empty_table_round_trip(tmp_path):

@@ -11,16 +11,16 @@ from typing import Any
 from magicnn.config import dump_settings
 from magicnn.pipeline import work
 from magicnn.pipeline.layout import RunLayout
+from magicnn.pipeline.reporting import write_report
 from magicnn.pipeline.settings import PARTICLES, ComparisonSettings
 from magicnn.pipeline.stages import Stage, execute
 from magicnn.runs import atomic_path, checksum, log_to_file
 from magicnn.simulation.settings import ProductionSettings, settings_from_yaml
 
-__all__ = ["METHODS", "comparison_stages", "describe_plan", "run_comparison"]
+__all__ = ["comparison_stages", "describe_plan", "run_comparison"]
 
 _LOG = logging.getLogger(__name__)
 
-METHODS = ("CNN", "forest", "LUT")
 REAL = "real"
 
 
@@ -101,8 +101,8 @@ def comparison_stages(
             "baselines",
             "fit DISP, lookup tables and forests",
             partial(work.fit_baselines, settings, layout, names),
-            tuple(layout.model(n) for n in work.BASELINE_FILES),
-            {**shared, **{k: plain[k] for k in ("quality", "lookup", "forest")}},
+            tuple(layout.model(n) for n in (work.DISP, work.LOOKUP, work.PARTICLE_FOREST, work.ENERGY_FOREST)),
+            {**shared, **{k: plain[k] for k in ("quality", "disp", "lookup", "forest")}},
             features,
         )
     )
@@ -123,7 +123,7 @@ def comparison_stages(
                 f"train the network for {'gamma/hadron' if task == 'classifier' else 'energy'}",
                 partial(work.train_network, settings, layout, names, task, device),
                 (layout.model(f"{task}.pt"),),
-                {**shared, task: plain[task]},
+                {**shared, task: plain[task], "quality": plain["quality"] if settings.train_on_quality else None},
                 ("baselines", *features),
             )
         )
@@ -133,7 +133,7 @@ def comparison_stages(
             "predictions",
             "predict with every method",
             partial(work.predict, settings, layout, sets, REAL, device),
-            tuple(layout.predictions(m, n) for m in METHODS for n in sets),
+            tuple(layout.predictions(m, n) for m in work.METHODS for n in sets),
             {**shared, "quality": plain["quality"], "predict": plain["predict"], "real": bool(real_files)},
             ("baselines", "classifier", "energy", *(("real",) if real_files else ())),
         )
@@ -153,7 +153,7 @@ def comparison_stages(
         Stage(
             "report",
             "write the report",
-            partial(work.write_report, settings, layout, names, REAL if real_files else None, before),
+            partial(write_report, settings, layout, names, REAL if real_files else None, before),
             (layout.report / "index.html",),
             {"title": settings.title},
             before,

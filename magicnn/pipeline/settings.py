@@ -8,13 +8,14 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from magicnn.baselines.disp import DispSettings
 from magicnn.baselines.forest import ForestSettings
 from magicnn.baselines.lookup import LookupSettings
-from magicnn.baselines.quality import QualitySettings
 from magicnn.config import Settings, apply_overrides, read_yaml, validate_settings
 from magicnn.errors import ConfigError, nearest_names
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.images.features import FeatureSettings
+from magicnn.images.quality import QualitySettings
 from magicnn.nn.settings import ModelSettings, PredictSettings
 
 __all__ = ["PARTICLES", "ComparisonSettings", "EventCounts", "load_comparison"]
@@ -55,7 +56,11 @@ class ComparisonSettings(Settings):
     """Cleaning and image parameters."""
     quality: QualitySettings = QualitySettings()
     """Cuts that decide which events are judged, the same for all methods."""
-    lookup: LookupSettings = LookupSettings()
+    train_on_quality: bool = True
+    """Train the networks on the events that pass the quality cuts, as the forests and tables are, or on all."""
+    disp: DispSettings = DispSettings()
+    """Direction by DISP."""
+    lookup: LookupSettings = LookupSettings(impact="disp_impact_m")
     """Lookup tables."""
     forest: ForestSettings = ForestSettings()
     """Random forests."""

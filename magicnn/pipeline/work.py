@@ -1,0 +1,185 @@
+"""What each stage of the comparison does; everything it needs is read from, and left in, the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from magicnn.baselines.predictions import predict_table as predict_baseline
+from magicnn.images.features import FeatureTable, concatenate_features, extract_features
+from magicnn.images.quality import passes_quality
+from magicnn.io.eventset import EventSet
+from magicnn.pipeline.layout import RunLayout, is_test
+from magicnn.pipeline.settings import ComparisonSettings
+from magicnn.predictions import PredictionTable, load_predictions
+from magicnn.simulation.settings import ProductionSettings
+
+if TYPE_CHECKING:
+    from magicnn.nn.data import Source
+
+__all__ = [
+    "DISP",
+    "ENERGY_FOREST",
+    "LOOKUP",
+    "METHODS",
+    "PARTICLE_FOREST",
+    "fit_baselines",
+    "judge",
+    "parametrise",
+    "predict",
+    "read_real",
+    "simulate",
+    "train_network",
+]
+
+METHODS = ("CNN", "forest", "LUT")
+"""The methods that are compared, as reports name them."""
+
+DISP, LOOKUP, PARTICLE_FOREST, ENERGY_FOREST = (
+    "disp.joblib",
+    "lookup.h5",
+    "particle_forest.joblib",
+    "energy_forest.joblib",
+)
+
+_TASK_PARTICLES = {"classifier": ("gamma_diffuse", "proton"), "energy": ("gamma",)}
+
+Counts = Mapping[str, Any]
+
+
+def simulate(
+    production: ProductionSettings, layout: RunLayout, name: str, n_events: int, seed: int, workers: int | None
+) -> Counts:
+    """Simulate one production until enough events have triggered."""
+    from magicnn.simulation.production import produce
+
+    path = produce(production, layout.events(name), n_events=n_events, seed=seed, workers=workers)
+    with EventSet(path) as events:
+        return {"thrown": events.meta.generated["n_thrown"], "triggered": len(events)}
+
+
+def parametrise(settings: ComparisonSettings, layout: RunLayout, name: str) -> Counts:
+    """Clean the images of an event set and compute their parameters."""
+    with EventSet(layout.events(name)) as events:
+        features = extract_features(events, settings.features)
+    features.save(layout.features(name))
+    size = np.nan_to_num(features["size_pe"])
+    return {
+        "triggered": len(features),
+        "two_images": int(np.all(size > 0.0, axis=1).sum()),
+        "quality": int(passes_quality(features, settings.quality).sum()),
+    }
+
+
+def read_real(settings: ComparisonSettings, layout: RunLayout, name: str, files: Sequence[Path]) -> Counts:
+    """Convert real files to an event set and compute image parameters."""
+    from magicnn.io.convert import convert_events
+
+    convert_events(files, layout.events(name))
+    return parametrise(settings, layout, name)
+
+
+def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:
+    """Fit DISP, lookup tables and forests to the training showers."""
+    from magicnn.baselines.disp import DispDirection
+    from magicnn.baselines.forest import EnergyForest, ParticleForest
+    from magicnn.baselines.lookup import EnergyLookup
+
+    training = {name: _training_features(settings, layout, name) for name in names}
+    gammas = concatenate_features([t for n, t in training.items() if n.startswith("gamma")])
+    disp = DispDirection.fit(gammas, settings.disp, seed=settings.seed)
+    disp.save(layout.model(DISP))
+    classified = concatenate_features([t for n, t in training.items() if _particle(n) in _TASK_PARTICLES["classifier"]])
+    ParticleForest.fit(classified, settings.forest, seed=settings.seed).save(layout.model(PARTICLE_FOREST))
+    ring = concatenate_features([disp.apply(t) for n, t in training.items() if _particle(n) == "gamma"])
+    EnergyForest.fit(ring, settings.forest, seed=settings.seed).save(layout.model(ENERGY_FOREST))
+    EnergyLookup.fit(ring, settings.lookup).save(layout.model(LOOKUP))
+    return {"classification": len(classified), "energy": len(ring)}
+
+
+def train_network(
+    settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], task: str, device: str
+) -> Counts:
+    """Train the network of one task on the training showers."""
+    from magicnn.nn.data import Source
+    from magicnn.nn.trainer import train
+
+    model = settings.classifier if task == "classifier" else settings.energy
+    sources: list[Source] = []
+    for name in names:
+        if _particle(name) in _TASK_PARTICLES[task]:
+            features = _all_features(layout, name)
+            rows = ~is_test(features, fraction=settings.test_fraction, seed=settings.seed)
+            if settings.train_on_quality:
+                rows &= passes_quality(features, settings.quality)
+            sources.append(Source(EventSet(layout.events(name)), features, rows))
+    trained = train(sources, layout.model(f"{task}.pt"), settings=model, device=device)
+    return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
+
+
+def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str, device: str) -> Counts:
+    """Predict with every method: simulated showers that none was trained on, and all real events."""
+    from magicnn.baselines.forest import EnergyForest, ParticleForest
+    from magicnn.baselines.lookup import EnergyLookup
+    from magicnn.nn.checkpoint import load_model
+    from magicnn.nn.predict import predict_table as predict_network
+    from magicnn.nn.trainer import choose_device
+
+    where = choose_device(device)
+    networks = [load_model(layout.model(f"{task}.pt"), device=where) for task in _TASK_PARTICLES]
+    particle_forest = ParticleForest.load(layout.model(PARTICLE_FOREST))
+    energy_forest = EnergyForest.load(layout.model(ENERGY_FOREST))
+    lookup = EnergyLookup.load(layout.model(LOOKUP))
+    counts: dict[str, int] = {}
+    for name in names:
+        features = _all_features(layout, name)
+        with EventSet(layout.events(name)) as event_set:
+            events = event_set.read()
+        generated = dict(events.meta.generated)
+        if name != real:
+            test = is_test(features, fraction=settings.test_fraction, seed=settings.seed)
+            events, features = events.select(test), features.select(test)
+            generated["n_thrown"] *= settings.test_fraction
+        tables = (
+            predict_network(networks, events, features, method="CNN", settings=settings.predict),
+            predict_baseline(features, method="forest", classifier=particle_forest, energy=energy_forest),
+            predict_baseline(features, method="LUT", energy=lookup),
+        )
+        valid = passes_quality(features, settings.quality)
+        for table in tables:
+            judged = table.with_columns(is_valid=valid)
+            PredictionTable(judged.method, judged.columns, judged.particle, generated, judged.meta).save(
+                layout.predictions(table.method, name)
+            )
+        counts[name] = len(features)
+        counts[f"{name}_judged"] = int(valid.sum())
+    return counts
+
+
+def judge(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:
+    """Compute all metrics on the showers that no method was trained on."""
+    from magicnn.evaluation.evaluate import evaluate
+
+    tables = {m: [load_predictions(layout.predictions(m, n)) for n in names] for m in METHODS}
+    metrics = evaluate(tables, settings.evaluation)
+    metrics.save(layout.report)
+    return {"rows": len(metrics.rows)}
+
+
+def _particle(name: str) -> str:
+    return name.rsplit("_", 1)[0]
+
+
+def _training_features(settings: ComparisonSettings, layout: RunLayout, name: str) -> FeatureTable:
+    features = FeatureTable.load(layout.features(name))
+    return features.select(~is_test(features, fraction=settings.test_fraction, seed=settings.seed))
+
+
+def _all_features(layout: RunLayout, name: str) -> FeatureTable:
+    """Feature table of an event set with the direction by DISP."""
+    from magicnn.baselines.disp import DispDirection
+
+    return DispDirection.load(layout.model(DISP)).apply(FeatureTable.load(layout.features(name)))
