@@ -27,7 +27,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     Notes
     -----
-    Arithmetic may be reordered, but NaN and infinity keep their meaning.
+    Arithmetic may be reordered, but NaN and infinity keep their meaning. The stored code is renewed when the file of
+    the function changes, not when a kernel it calls in another file does: after editing one of them remove
+    ``magicnn/simulation/__pycache__``.
     """
     jit = numba.njit(cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
     return cast("Callable[P, R]", jit(function))

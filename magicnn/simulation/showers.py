@@ -160,7 +160,8 @@ def environment(
         Root mean square angle of multiple scattering that ends an electron's step.
     thinning_energy_fraction, thinning_max_weight : float
         Thinning of electromagnetic particles below this fraction of the primary energy, and its greatest weight;
-        the fraction 0 follows all particles.
+        the fraction 0 follows all particles. Means are kept; the light of one particle then comes in clumps of up to
+        the weight, so thin only showers whose images hold thousands of photoelectrons (several TeV).
 
     Raises
     ------
@@ -183,16 +184,23 @@ def environment(
     air = load_atmosphere(atmosphere)
     field = geographic_from_magnetic(np.array([field_north_ut, 0.0, -field_down_ut]))
     light = emitted_yield_table() if mode == "photons" else detected_yield_table(air, observation_level_m, light_scale)
+    # Plain floats: an integer here would make the kernels compile a second time.
     kernel = medium(
         air,
-        observation_level_m,
+        float(observation_level_m),
         (float(field[0]), float(field[1]), float(field[2])),
-        step_angle_rad,
+        float(step_angle_rad),
         0.0,
-        thinning_max_weight,
+        float(thinning_max_weight),
     )
     return Environment(
-        air, light, observation_level_m, telescope_radius_m, view_radius_deg, thinning_energy_fraction, kernel
+        air,
+        light,
+        float(observation_level_m),
+        float(telescope_radius_m),
+        float(view_radius_deg),
+        float(thinning_energy_fraction),
+        kernel,
     )
 
 
