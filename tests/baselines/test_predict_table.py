@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from magicnn.baselines import event_columns, predict_table
 from magicnn.baselines.lookup import EnergyLookup
+from magicnn.baselines.predictions import event_columns, predict_table
 from magicnn.errors import ConfigError
 from magicnn.images.quality import QualitySettings, cut_flow, passes_quality
 from magicnn.predictions import load_predictions
