@@ -175,7 +175,7 @@ def _observe_once(
         start_ns -= uniform(state) * sample_ns
         arrival = (seen.arrival_ns - start_ns) / sample_ns
         signal = analogue_signals(seen.pixels, arrival, telescope, n_pixels, chain, state)
-        trigger = trigger_sample(signal, telescopes.logic)
+        trigger = trigger_sample(signal, telescope, telescopes.logic)
         if trigger < 0:
             return None
         signals.append(signal)
@@ -188,7 +188,7 @@ def _observe_once(
     for telescope, (signal, trigger) in enumerate(zip(signals, triggers, strict=True)):
         before_ns = readout.pre_trigger_ns + readout.trigger_jitter_ns * jitter.standard_normal()
         start = min(max(trigger - math.floor(before_ns / sample_ns + 0.5), 0), chain.span_samples - readout.n_samples)
-        charge, time = digitise_and_extract(signal, start, telescope, chain)
+        charge, time = digitise_and_extract(signal, start, telescope, chain, state)
         charges.append(charge)
         times.append(time)
     run = int(jitter.integers(len(telescopes.pedestals[0].mean_pe)))

@@ -74,7 +74,7 @@ class Electronics:
     noise : float32 array, [2, samples]
         Night sky and electronic noise of either telescope, amplitudes of one photoelectron.
     baseline_sigma : tuple of float
-        RMS of the baseline, per sample.
+        RMS of the digitiser's baseline per sample; the discriminators do not see it.
     extraction : Extraction
     """
 
@@ -164,20 +164,13 @@ def electronics(settings: ReadoutSettings) -> Electronics:
 
 
 @compiled
-def _add_noise(noise: Floats, baseline_sigma: float, signals: Floats, state: RandomState) -> None:
+def _add_noise(noise: Floats, signals: Floats, state: RandomState) -> None:
     n_pixels, n_samples = signals.shape
     room = noise.shape[0] - n_samples
-    baseline = 0.0
-    spare = 0.0
     for pixel in range(n_pixels):
         start = int(uniform(state) * room)
-        if pixel % 2 == 0:
-            baseline, spare = normal_pair(state)
-        else:
-            baseline = spare
-        shift = np.float32(baseline_sigma * baseline)
         for sample in range(n_samples):
-            signals[pixel, sample] = noise[start + sample] + shift
+            signals[pixel, sample] = noise[start + sample]
 
 
 @compiled
@@ -232,18 +225,27 @@ def analogue_signals(
         In amplitudes of one photoelectron, around zero.
     """
     signals = np.empty((n_pixels, chain.span_samples), dtype=np.float32)
-    _add_noise(chain.noise[telescope], chain.baseline_sigma[telescope], signals, state)
+    _add_noise(chain.noise[telescope], signals, state)
     _add_light(pixels, arrival_samples, chain.pulse, chain.reach, chain.settings.single_pe_spread, signals, state)
     return signals
 
 
 @compiled
-def _extract(signals: Floats, start: int, extraction: Extraction, charge: Floats, time: Floats) -> None:
+def _extract(
+    signals: Floats,
+    start: int,
+    baseline_sigma: float,
+    extraction: Extraction,
+    charge: Floats,
+    time: Floats,
+    state: RandomState,
+) -> None:
     window, n_samples = extraction.window_samples, extraction.n_samples
     counts = np.empty(n_samples)
     for pixel in range(signals.shape[0]):
+        shift = extraction.baseline + extraction.counts_per_pe * baseline_sigma * normal_pair(state)[0]
         for k in range(n_samples):
-            value = math.floor(extraction.baseline + extraction.counts_per_pe * signals[pixel, start + k] + 0.5)
+            value = math.floor(shift + extraction.counts_per_pe * signals[pixel, start + k] + 0.5)
             counts[k] = min(max(value, 0.0), extraction.top) - extraction.baseline
         total = 0.0
         for k in range(window):
@@ -262,7 +264,9 @@ def _extract(signals: Floats, start: int, extraction: Extraction, charge: Floats
         time[pixel] = mean * extraction.sample_ns if 0.0 <= mean <= n_samples - 1 else np.nan
 
 
-def digitise_and_extract(signals: Floats, start: int, telescope: int, chain: Electronics) -> tuple[Floats, Floats]:
+def digitise_and_extract(
+    signals: Floats, start: int, telescope: int, chain: Electronics, state: RandomState
+) -> tuple[Floats, Floats]:
     """Digitise the readout window and extract charges and arrival times.
 
     Parameters
@@ -272,8 +276,10 @@ def digitise_and_extract(signals: Floats, start: int, telescope: int, chain: Ele
     start : int
         First sample of the readout window.
     telescope : int
-        0 or 1: its unusable pixels.
+        0 or 1: its baseline noise and its unusable pixels.
     chain : Electronics
+    state : random state
+        For the baselines.
 
     Returns
     -------
@@ -284,7 +290,7 @@ def digitise_and_extract(signals: Floats, start: int, telescope: int, chain: Ele
     """
     charge = np.empty(len(signals), dtype=np.float32)
     time = np.empty(len(signals), dtype=np.float32)
-    _extract(signals, start, chain.extraction, charge, time)
+    _extract(signals, start, chain.baseline_sigma[telescope], chain.extraction, charge, time, state)
     dead = list(chain.settings.dead_pixels[telescope])
     charge[dead] = np.nan
     time[dead] = np.nan
@@ -322,8 +328,8 @@ def pedestal_statistics(
     means, spreads = np.empty(n_runs, dtype=np.float32), np.empty(n_runs, dtype=np.float32)
     for run in range(n_runs):
         for event in range(n_events):
-            _add_noise(chain.noise[telescope], chain.baseline_sigma[telescope], signals, state)
-            _extract(signals, 0, chain.extraction, charge[event], time)
+            _add_noise(chain.noise[telescope], signals, state)
+            _extract(signals, 0, chain.baseline_sigma[telescope], chain.extraction, charge[event], time, state)
         means[run] = np.median(charge.mean(axis=0))
         spreads[run] = np.median(charge.std(axis=0))
     return PedestalStatistics(means, spreads)

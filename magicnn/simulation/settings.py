@@ -94,14 +94,20 @@ class ReadoutSettings(Settings):
 class TriggerSettings(Settings):
     """Discriminators, next-neighbour logic and stereo coincidence."""
 
-    threshold_pe: float = Field(default=4.5, gt=0)
-    """Amplitude of the discriminator threshold, in amplitudes of one photoelectron."""
+    threshold_pe: Pair = (3.9, 4.4)
+    """Thresholds of the discriminators of M1 and M2, in amplitudes of one photoelectron."""
     coincidence_ns: float = Field(default=5.5, gt=0)
     """Length of the discriminators' signals, which must overlap in three pixels."""
     radius_deg: float = Field(default=1.24, gt=0)
     """Pixels whose centres lie within this angle (with the mirror's focal length) take part."""
     stereo_window_ns: float = Field(default=180.0, gt=0)
     """The telescopes' triggers must be this close in time."""
+
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        if min(self.threshold_pe) <= 0:
+            raise ValueError(f"threshold_pe {self.threshold_pe} must be positive")
+        return self
 
 
 class DetectorSettings(Settings):

@@ -22,7 +22,7 @@ _WORD = 64
 
 @dataclass(frozen=True)
 class TriggerLogic:
-    """The next-neighbour logic of one telescope.
+    """The next-neighbour logic of both telescopes.
 
     Attributes
     ----------
@@ -30,15 +30,15 @@ class TriggerLogic:
         Pixels that take part.
     triangles : int32 array, [m, 3]
         Every three pixels that touch each other, as indices into the camera.
-    threshold_pe : float
-        In amplitudes of one photoelectron.
+    threshold_pe : tuple of float
+        Of M1 and M2, in amplitudes of one photoelectron.
     width_samples : int
         Length of a discriminator's signal.
     """
 
     pixels: NDArray[np.int32]
     triangles: NDArray[np.int32]
-    threshold_pe: float
+    threshold_pe: tuple[float, float]
     width_samples: int
 
 
@@ -138,13 +138,15 @@ def _trigger_sample(
     return first if first < n_samples else -1
 
 
-def trigger_sample(signals: NDArray[np.float32], logic: TriggerLogic) -> int:
+def trigger_sample(signals: NDArray[np.float32], telescope: int, logic: TriggerLogic) -> int:
     """Find the first coincidence of three touching pixels.
 
     Parameters
     ----------
     signals : float32 array, [P, samples]
         Analogue signals, amplitudes of one photoelectron.
+    telescope : int
+        0 or 1: its threshold.
     logic : TriggerLogic
 
     Returns
@@ -154,4 +156,5 @@ def trigger_sample(signals: NDArray[np.float32], logic: TriggerLogic) -> int:
         is none. A discriminator is active for ``width_samples`` from the sample in which its signal rises above the
         threshold.
     """
-    return int(_trigger_sample(signals, logic.pixels, logic.triangles, logic.threshold_pe, logic.width_samples))
+    threshold = logic.threshold_pe[telescope]
+    return int(_trigger_sample(signals, logic.pixels, logic.triangles, threshold, logic.width_samples))

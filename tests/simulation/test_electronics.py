@@ -30,7 +30,7 @@ def flashes(n_pe, samples, chain, *, seed=1):
     pixels = np.repeat(np.arange(len(samples), dtype=np.int32), n_pe)
     signals = analogue_signals(pixels, np.repeat(samples, n_pe), 0, len(samples), chain, random_state(seed))
     start = (chain.span_samples - chain.settings.n_samples) // 2
-    charge, time = digitise_and_extract(signals, start, 0, chain)
+    charge, time = digitise_and_extract(signals, start, 0, chain, random_state(seed + 1))
     return signals, charge, time, start
 
 
@@ -81,7 +81,7 @@ def test_unusable_pixels_have_neither_charge_nor_time():
         signals = analogue_signals(
             np.zeros(0, dtype=np.int32), np.zeros(0), telescope, 10, chain, random_state(telescope)
         )
-        charge, time = digitise_and_extract(signals, 0, telescope, chain)
+        charge, time = digitise_and_extract(signals, 0, telescope, chain, random_state(9))
         assert np.flatnonzero(np.isnan(charge)).tolist() == dead
         assert np.isnan(time[dead]).all()
 

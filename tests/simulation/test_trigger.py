@@ -12,6 +12,7 @@ from magicnn.simulation.settings import ReadoutSettings, TriggerSettings
 from magicnn.simulation.trigger import could_trigger, trigger_logic, trigger_sample
 
 CAMERA = Camera.magic()
+TELESCOPE = 1
 LOGIC = trigger_logic(TriggerSettings(), CAMERA, ReadoutSettings().sample_ns)
 
 
@@ -19,7 +20,7 @@ def brute_force(signals):
     """First sample in which three touching pixels are active, straight from the words of the definition."""
     active = np.zeros(signals.shape, dtype=bool)
     for pixel in LOGIC.pixels:
-        above = signals[pixel] >= LOGIC.threshold_pe
+        above = signals[pixel] >= LOGIC.threshold_pe[TELESCOPE]
         for k in np.flatnonzero(above[1:] & ~above[:-1]) + 1:
             active[pixel, k : k + LOGIC.width_samples] = True
     touching = {(int(a), int(b)) for a, b in CAMERA.neighbour_pairs}
@@ -55,23 +56,23 @@ def pulses(pixels, samples, *, amplitude=6.0, n_samples=100):
 
 def test_three_touching_pixels_trigger_and_less_does_not():
     trio = LOGIC.triangles[10]
-    assert trigger_sample(pulses(trio, [40, 42, 45]), LOGIC) == 45
-    assert trigger_sample(pulses(trio, [40, 42, 55]), LOGIC) == -1, "too late for a coincidence"
-    assert trigger_sample(pulses(trio[:2], [40, 40]), LOGIC) == -1
-    assert trigger_sample(pulses(trio, [40, 40, 40], amplitude=4.4), LOGIC) == -1
+    assert trigger_sample(pulses(trio, [40, 42, 45]), TELESCOPE, LOGIC) == 45
+    assert trigger_sample(pulses(trio, [40, 42, 55]), TELESCOPE, LOGIC) == -1, "too late for a coincidence"
+    assert trigger_sample(pulses(trio[:2], [40, 40]), TELESCOPE, LOGIC) == -1
+    assert trigger_sample(pulses(trio, [40, 40, 40], amplitude=4.3), TELESCOPE, LOGIC) == -1
 
 
 def test_a_line_of_three_is_not_compact():
     middle = 0
     line = [int(CAMERA.neighbours[middle, 0]), middle, int(CAMERA.neighbours[middle, 3])]
-    assert trigger_sample(pulses(line, [40, 40, 40]), LOGIC) == -1
+    assert trigger_sample(pulses(line, [40, 40, 40]), TELESCOPE, LOGIC) == -1
 
 
 def test_pixels_outside_of_the_region_take_no_part():
     outside = np.setdiff1d(np.arange(CAMERA.n_pixels), LOGIC.pixels)
     pixel = next(p for p in outside if (CAMERA.neighbours[p] >= 0).all())
     trio = [pixel, *CAMERA.neighbours[pixel, :2]]
-    assert trigger_sample(pulses(trio, [40, 40, 40]), LOGIC) == -1
+    assert trigger_sample(pulses(trio, [40, 40, 40]), TELESCOPE, LOGIC) == -1
 
 
 @given(seed=st.integers(0, 10_000), level=st.floats(1.4, 2.4), n_samples=st.sampled_from([60, 64, 114, 150]))
@@ -80,7 +81,7 @@ def test_trigger_agrees_with_brute_force(seed, level, n_samples):
     signals = np.zeros((CAMERA.n_pixels, n_samples), dtype=np.float32)
     busy = LOGIC.pixels[:61]
     signals[busy] = level * generator.standard_normal((61, n_samples))
-    assert trigger_sample(signals, LOGIC) == brute_force(signals)
+    assert trigger_sample(signals, TELESCOPE, LOGIC) == brute_force(signals)
 
 
 def test_preparation_counts_what_a_triangle_sees():
@@ -107,5 +108,5 @@ def test_preparation_loses_nothing(telescopes, n_pe):
         pixels = np.resize(trio, n_pe).astype(np.int32)
         arrival = np.full(n_pe, 57.0) + generator.uniform(0.0, 1.0)
         signals = analogue_signals(pixels, arrival, trial % 2, CAMERA.n_pixels, chain, random_state((trial, n_pe)))
-        n_triggers += trigger_sample(signals, LOGIC) >= 0
+        n_triggers += trigger_sample(signals, trial % 2, LOGIC) >= 0
     assert n_triggers <= (0 if n_pe == 5 else 0.1 * n_trials)
