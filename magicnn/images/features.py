@@ -248,7 +248,8 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
     Returns
     -------
     FeatureTable
-        With the meta of the first table; its particle is ``"mixed"`` where they differ.
+        With the meta of the first table, but of what was generated only what holds for all of them; its particle
+        is ``"mixed"`` where they differ.
 
     Raises
     ------
@@ -271,9 +272,11 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
             )
     names = [n for n in first.columns if all(n in t for t in tables)]
     particles = {t.meta.particle for t in tables}
+    generated = first.meta.generated.items()
     meta = replace(
         first.meta,
         particle=first.meta.particle if len(particles) == 1 else "mixed",
+        generated={k: v for k, v in generated if all(t.meta.generated.get(k) == v for t in tables)},
         source_files=tuple(dict.fromkeys(f for t in tables for f in t.meta.source_files)),
     )
     return FeatureTable({n: np.concatenate([t[n] for t in tables]) for n in names}, meta, first.settings)

@@ -1,5 +1,7 @@
 """Feature tables: row by row the events, the same whole or in pieces, and the same after a file."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -110,6 +112,9 @@ def test_selecting_and_joining(table):
     joined = concatenate_features([table.select(slice(0, 50)), table.select(np.arange(50, 150))])
     assert_same(joined, table)
     assert len(table.select(table["size_pe"][:, 0] > 100)) == (table["size_pe"][:, 0] > 100).sum()
+    thrown = [replace(table.meta, generated={"spectral_index": 2.0, "n_thrown": n}) for n in (10, 20)]
+    joined = concatenate_features([FeatureTable(table.columns, meta) for meta in thrown])
+    assert dict(joined.meta.generated) == {"spectral_index": 2.0}
     other = FeatureTable(table.columns, table.meta, FeatureSettings(cleaning=CleaningSettings(core_pe=7.0)))
     with pytest.raises(InputError, match="differ in settings"):
         concatenate_features([table, other])
