@@ -243,6 +243,33 @@ AUXILIARY: Mapping[str, AuxiliaryInput] = {
     "log_impact": _per_telescope(
         "scalar", ("impact_m",), lambda c: _log(c["impact_m"], _MIN_IMPACT_M), "log10 of the reconstructed impact, m"
     ),
+    "disp_source": AuxiliaryInput(
+        "vector",
+        ("disp_x_deg", "disp_y_deg"),
+        lambda c: _pair(c["disp_x_deg"], c["disp_y_deg"]),
+        "direction by DISP in the camera, deg",
+    ),
+    "disp_distance": _per_telescope(
+        "scalar",
+        ("cog_x_deg", "cog_y_deg", "disp_x_deg", "disp_y_deg"),
+        lambda c: np.hypot(c["cog_x_deg"] - c["disp_x_deg"][:, None], c["cog_y_deg"] - c["disp_y_deg"][:, None]),
+        "distance of the image to the direction by DISP, deg",
+    ),
+    "disp_miss": AuxiliaryInput(
+        "scalar",
+        ("disp_x_deg", "disp_y_deg", "reco_x_deg", "reco_y_deg"),
+        lambda c: _log(np.hypot(c["disp_x_deg"] - c["reco_x_deg"], c["disp_y_deg"] - c["reco_y_deg"]), 1e-3),
+        "log10 of the distance between the directions by DISP and by crossing, deg",
+    ),
+    "disp_uncertainty": AuxiliaryInput(
+        "scalar", ("disp_uncert_deg",), lambda c: _log(c["disp_uncert_deg"], 1e-3), "log10 of DISP's own error, deg"
+    ),
+    "log_disp_impact": _per_telescope(
+        "scalar",
+        ("disp_impact_m",),
+        lambda c: _log(c["disp_impact_m"], _MIN_IMPACT_M),
+        "log10 of impact by DISP, m",
+    ),
     "log_h_max": AuxiliaryInput(
         "scalar", ("h_max_m",), lambda c: _log(c["h_max_m"], 100.0), "log10 of the height of the shower maximum, m"
     ),

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import Tensor
 
-from magicnn.array import camera_from_sky
+from magicnn.baselines.predictions import event_columns
 from magicnn.errors import CheckpointError, ConfigError
 from magicnn.events import EventBatch
 from magicnn.images.features import FeatureTable
+from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.nn.auxiliary import required_columns
 from magicnn.nn.checkpoint import TrainedModel
 from magicnn.nn.data import EventSource, Source, prepared_chunks
@@ -43,6 +44,7 @@ def predict_table(
     *,
     method: str = "CNN",
     settings: PredictSettings | None = None,
+    quality: QualitySettings = STANDARD_QUALITY,
 ) -> PredictionTable:
     """Estimate particle and energy of events.
 
@@ -53,19 +55,22 @@ def predict_table(
     events : EventSource or EventBatch
         An event set, a reader, or events in memory.
     features : FeatureTable, optional
-        Row by row the events; needed when an auxiliary input is made from it. Its stereo direction and sizes are
-        passed on to the table.
+        Row by row the events; needed when an auxiliary input is made from it. Its direction and sizes are passed on
+        to the table.
     method : str
         Name shown in reports.
     settings : PredictSettings, optional
         Batch size, symmetries, threads.
+    quality : QualitySettings
+        Cuts behind ``is_valid``.
 
     Returns
     -------
     PredictionTable
         One row per event, in order. ``gammaness`` is the network's probability of a gamma; ``reco_energy_gev`` is 10
         to the estimated mean of log10(E) and ``reco_energy_uncert_gev`` its standard deviation; NaN for events
-        without any usable pixel. ``is_valid`` tells whether a pixel survived the cleaning in any telescope.
+        without any usable pixel. Without a feature table ``is_valid`` tells whether a pixel survived the cleaning in
+        any telescope.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def predict_table(
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return PredictionTable(
         method,
-        {**_reconstructed(features), **joined},
+        joined if features is None else {**joined, **event_columns(features, quality)},
         particle=events.meta.particle,
         generated=events.meta.generated,
         meta={"models": [{"heads": list(m.description.heads), "key": m.description.key} for m in models]},
@@ -167,20 +172,6 @@ def _estimates(trained: TrainedModel, prepared: PreparedEvents, settings: Predic
         columns["reco_energy_gev"] = energy
         columns["reco_energy_uncert_gev"] = energy * math.log(10.0) * spread
     return {name: np.where(has_image, values, np.nan) for name, values in columns.items()}
-
-
-def _reconstructed(features: FeatureTable | None) -> dict[str, NDArray[Any]]:
-    """Columns of a prediction table that come from the image and stereo parameters."""
-    if features is None:
-        return {}
-    columns = {name: values for name, values in features.columns.items() if name in PREDICTION_COLUMNS}
-    if "size_pe" in features:
-        columns["size_min_pe"] = features["size_pe"].min(axis=1)
-    names = ("true_zenith_deg", "true_azimuth_deg", "reco_zenith_deg", "reco_azimuth_deg")
-    if all(name in features for name in names):
-        x_deg, y_deg = camera_from_sky(*(features[name] for name in names))
-        columns["theta2_deg2"] = x_deg**2 + y_deg**2
-    return columns
 
 
 @contextmanager

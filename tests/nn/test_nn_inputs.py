@@ -167,7 +167,11 @@ def test_pixels_far_from_the_image_can_be_hidden(magic_events, pixels, rings, pi
 
 
 def test_every_auxiliary_input_computes_and_default_ones_exist(magic_events):
-    table = extract_features(magic_events)
+    plain = extract_features(magic_events)
+    crossing = {f"disp_{k}_deg": plain[f"reco_{k}_deg"] + 0.1 for k in "xy"}
+    table = plain.with_columns(
+        **crossing, disp_uncert_deg=np.full(len(plain), 0.1), disp_impact_m=plain["impact_m"] + 10.0
+    )
     names = tuple(AUXILIARY)
     values = prepare_events(magic_events, table.columns, InputSettings(auxiliary=names)).auxiliary
     layout = AuxiliaryLayout.of(names, ("M1", "M2"))

@@ -7,6 +7,7 @@ import torch
 from magicnn.errors import CheckpointError, ConfigError
 from magicnn.events import EventBatch
 from magicnn.images.features import extract_features
+from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.nn.checkpoint import load_model, save_model
 from magicnn.nn.data import Source
 from magicnn.nn.predict import needs_features, predict_table
@@ -42,7 +43,9 @@ def test_predictions_are_a_table_of_all_events(trained, small_events, tmp_path):
     np.testing.assert_allclose(table["size_min_pe"], features["size_pe"].min(axis=1))
     for name in ("reco_zenith_deg", "reco_azimuth_deg"):
         np.testing.assert_array_equal(table[name], features[name])
-    np.testing.assert_array_equal(table["is_valid"], (features["n_pixels"] > 0).any(axis=1))
+    np.testing.assert_array_equal(table["is_valid"], passes_quality(features))
+    loose = QualitySettings(min_size_pe=0.0, require_stereo=False)
+    assert predict_table([model], small_events, features, quality=loose)["is_valid"].sum() > table["is_valid"].sum()
     other = predict_table([model], small_events, features, settings=PredictSettings(batch_size=37, threads=1))
     np.testing.assert_allclose(other["gammaness"], table["gammaness"], rtol=1e-4)
     table.save(tmp_path / "predictions.h5")
