@@ -17,7 +17,7 @@ from magicnn.camera import Camera
 from magicnn.config import Settings
 from magicnn.errors import InputError
 
-__all__ = ["MAGIC_CLEANING", "CleaningSettings", "clean", "label_islands", "sum_clean", "tailcuts_clean"]
+__all__ = ["MAGIC_CLEANING", "CleaningSettings", "clean", "islands_of", "label_islands", "sum_clean", "tailcuts_clean"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
@@ -208,7 +208,20 @@ def label_islands(mask: Bools, camera: Camera) -> NDArray[np.int16]:
 
 
 def islands_of(pixels: Indices, camera: Camera) -> Indices:
-    """Island numbers, counted from 1 in every image, of sorted flat indices (image x pixel)."""
+    """Number the islands of a list of pixels.
+
+    Parameters
+    ----------
+    pixels : int64 array, [n]
+        Flat indices, image number x P + pixel, increasing.
+    camera : Camera
+        Camera of all images.
+
+    Returns
+    -------
+    int64 array, [n]
+        Island of each pixel, counted from 1 in every image in the order of their first pixel.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -45,8 +45,8 @@ class StereoSettings(Settings):
     )
 
 
-CROSS_ALL = StereoSettings()
-"""The settings MAGIC's events are crossed with."""
+STANDARD_STEREO = StereoSettings()
+"""MAGIC's limit of 6 arcmin."""
 
 
 def reconstruct(
@@ -56,7 +56,7 @@ def reconstruct(
     *,
     telescopes_m: ArrayLike = TELESCOPES_M,
     ground_m: float = OBSERVATION_LEVEL_M,
-    settings: StereoSettings = CROSS_ALL,
+    settings: StereoSettings = STANDARD_STEREO,
 ) -> dict[str, NDArray[Any]]:
     """Cross the image axes of each event.
 
