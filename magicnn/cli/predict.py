@@ -1,4 +1,4 @@
-"""``magicnn predict``: events and model files to a prediction table."""
+"""``magicnn predict``: events, networks and baselines to prediction tables."""
 
 from __future__ import annotations
 
@@ -12,22 +12,29 @@ __all__ = ["predict"]
 
 def predict(
     events: Annotated[list[Path], typer.Argument(metavar="EVENTS...", help="An event set, or files of real events.")],
+    output: Annotated[Path, typer.Option(help="Folder for the prediction tables, one METHOD.h5 each.")],
     model: Annotated[
-        list[Path], typer.Option(help="Model file; repeatable, one for the particle and one for the energy.")
-    ],
-    output: Annotated[Path, typer.Option(help="Prediction table to write (HDF5).")],
+        list[Path] | None,
+        typer.Option(help="Model file of a network; repeatable, one for the particle and one for the energy."),
+    ] = None,
+    baselines: Annotated[
+        Path | None, typer.Option(help="Folder of magicnn baseline: adds forest and LUT, and DISP for the networks.")
+    ] = None,
     features: Annotated[
         Path | None, typer.Option(help="Feature table of these events; computed when not given.")
     ] = None,
-    method: Annotated[str, typer.Option(help="Name of the method in reports.")] = "CNN",
+    method: Annotated[str, typer.Option(help="Name of the networks in reports.")] = "CNN",
     symmetries: Annotated[
-        int, typer.Option(help="Mean over 1, 2, 3, 6 or 12 turned and mirrored copies of each event.")
+        int, typer.Option(help="Networks: mean over 1, 2, 3, 6 or 12 turned and mirrored copies of each event.")
     ] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be predicted, then stop.")] = False,
 ) -> None:
-    """Estimate particle and energy of events with trained networks."""
+    """Estimate particle and energy of events with networks, forests and lookup tables."""
+    from magicnn.baselines.suite import Baselines
     from magicnn.config import validate_settings
+    from magicnn.errors import ConfigError, InputError
     from magicnn.images.features import FeatureTable, extract_features
     from magicnn.io import open_events
     from magicnn.nn.checkpoint import load_model
@@ -35,15 +42,25 @@ def predict(
     from magicnn.nn.settings import PredictSettings
     from magicnn.nn.trainer import choose_device
 
+    if not model and baselines is None:
+        raise ConfigError("nothing to predict with: give --model, --baselines, or both")
     settings = validate_settings(PredictSettings, {"symmetries": symmetries}, where="settings")
     reader = open_events(events)
     where = choose_device(device)
-    models = [load_model(path, reader.meta, device=where) for path in model]
+    networks = [load_model(path, reader.meta, device=where) for path in model or ()]
+    fitted = Baselines.load(baselines) if baselines else None
+    methods = [*([method] if networks else []), *(["forest", "LUT"] if fitted else [])]
     if dry_run:
-        heads = ", ".join(head for trained in models for head in trained.description.heads)
-        typer.echo(f"{heads} of {len(reader)} events would be estimated on {where} and written to {output}")
+        typer.echo(f"{', '.join(methods)} for {len(reader)} events would be written to {output}; networks on {where}")
         return
+    there = [output / f"{name}.h5" for name in methods if (output / f"{name}.h5").exists()]
+    if there and not overwrite:
+        raise InputError(f"{there[0]} is there already; give another --output, or --overwrite")
     table = FeatureTable.load(features) if features else extract_features(reader)
-    predictions = predict_table(models, reader, table, method=method, settings=settings)
-    predictions.save(output)
-    typer.echo(f"{len(predictions)} events in {output}")
+    if fitted and "disp_impact_m" not in table:
+        table = fitted.disp.apply(table)
+    tables = [predict_table(networks, reader, table, method=method, settings=settings)] if networks else []
+    tables.extend(fitted.predict(table) if fitted else ())
+    for predictions in tables:
+        predictions.save(output / f"{predictions.method}.h5")
+        typer.echo(f"{len(predictions)} events in {output / f'{predictions.method}.h5'}")

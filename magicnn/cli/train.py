@@ -21,6 +21,9 @@ def train(
         list[Path] | None,
         typer.Option(help="Feature table of each event set, in the same order; computed when not given."),
     ] = None,
+    baselines: Annotated[
+        Path | None, typer.Option(help="Folder of magicnn baseline: adds the direction by DISP to the features.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file with the groups inputs, network, training; defaults otherwise.")
     ] = None,
@@ -49,18 +52,22 @@ def train(
         typer.echo(dump_settings(settings), nl=False)
         typer.echo(f"# would be trained on {', '.join(map(str, events))} and written to {output}")
         return
+    from magicnn.baselines.disp import DispDirection
+    from magicnn.baselines.suite import BASELINE_FILES
     from magicnn.images.features import FeatureTable, extract_features
     from magicnn.io.eventset import EventSet
     from magicnn.nn.data import Source
     from magicnn.nn.predict import needs_features
     from magicnn.nn.trainer import train as train_network
 
+    disp = DispDirection.load(baselines / BASELINE_FILES[0]) if baselines else None
     sources = []
     for number, path in enumerate(events):
         event_set = EventSet(path)
         table = None
         if needs_features(settings.inputs):
             table = FeatureTable.load(features[number]) if features else extract_features(event_set)
+            table = disp.apply(table) if disp else table
         sources.append(Source(event_set, table))
     trained = train_network(sources, output, settings=settings, device=device)
     best = min(trained.description.history, key=lambda entry: entry["validation_loss"])

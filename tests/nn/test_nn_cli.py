@@ -1,0 +1,101 @@
+"""magicnn train and magicnn predict: from event sets to prediction tables, killed and started again."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from magicnn.cli import app
+from magicnn.io.eventset import EventSetWriter
+from magicnn.predictions import load_predictions
+
+SETTINGS = """
+inputs: {auxiliary: [cos_zenith, baseline, field, centre, has_image], crop_radius: 5}
+network: {hidden: 16, arguments: {stem: 4, widths: [8]}}
+training: {epochs: 20, patience: 20, threads: 1, batch_size: 32, validation_fraction: 0.3}
+"""
+
+
+def magicnn(*words):
+    return CliRunner().invoke(app, [str(w) for w in words])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, small_events):
+    folder = tmp_path_factory.mktemp("cli")
+    with EventSetWriter(folder / "events.h5", small_events.meta) as writer:
+        writer.append(small_events)
+    (folder / "settings.yaml").write_text(SETTINGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(folder):
+    words = ["train", folder / "events.h5", "--config", folder / "settings.yaml", "--output", folder / "straight.pt"]
+    return magicnn(*words, "--device", "cpu")
+
+
+def test_train_and_predict(folder, straight, tmp_path):
+    assert straight.exit_code == 0, straight.output
+    assert "best of 20 epochs is" in straight.output
+    assert "validation_auc" in straight.output
+    words = ["predict", folder / "events.h5", "--model", folder / "straight.pt", "--output", tmp_path]
+    assert "CNN for 240 events would be written" in magicnn(*words, "--dry-run").output
+    assert list(tmp_path.iterdir()) == []
+    done = magicnn(*words, "--symmetries", "2")
+    assert done.exit_code == 0, done.output
+    table = load_predictions(tmp_path / "CNN.h5")
+    assert len(table) == 240
+    assert "gammaness" in table
+    assert "reco_energy_gev" not in table
+    assert magicnn(*words).exit_code == 3
+    assert magicnn(*words, "--overwrite").exit_code == 0
+    assert magicnn(*words, "--method", "net", "--symmetries", "5").exit_code == 2
+
+
+def test_terminated_and_started_again_gives_the_same_model(folder, straight):
+    assert straight.exit_code == 0
+    words = ["train", folder / "events.h5", "--config", folder / "settings.yaml", "--output", folder / "killed.pt"]
+    command = [sys.executable, "-m", "magicnn", *map(str, words), "--device", "cpu", "-v"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        for line in process.stderr:
+            if "epoch 2:" in line:
+                process.send_signal(signal.SIGTERM)
+                break
+        process.communicate()
+    assert process.returncode == 143
+    assert (folder / "killed.state.pt").exists()
+    assert not (folder / "killed.pt").exists()
+    assert magicnn(*words, "--device", "cpu").exit_code == 0
+    first, second = (torch.load(folder / f"{name}.pt", weights_only=True) for name in ("straight", "killed"))
+    assert first["history"] == second["history"]
+    assert all(torch.equal(first["weights"][name], second["weights"][name]) for name in first["weights"])
+
+
+def test_mistakes_are_one_line_with_the_right_code(folder, tmp_path):
+    events = folder / "events.h5"
+    for words, code, message in [
+        (["train", events, "--output", tmp_path / "a.pt", "--set", "training.epoch=3"], 2, "did you mean 'epochs'"),
+        (["train", events, "--output", tmp_path / "a.pt", "--head", "mass"], 2, "training.heads"),
+        (["train", events, "--output", tmp_path / "a.pt", "--features", "x", "--features", "y"], 2, "2 feature tables"),
+        (["train", tmp_path / "none.h5", "--output", tmp_path / "a.pt"], 3, "none.h5"),
+        (["predict", events, "--output", tmp_path], 2, "give --model, --baselines"),
+        (["predict", events, "--output", tmp_path, "--model", tmp_path / "none.pt"], 3, "no such file"),
+        (["predict", events, "--output", tmp_path, "--model", events], 3, "not written by magicnn"),
+    ]:
+        done = magicnn(*words)
+        assert done.exit_code == code, (words, done.output)
+        assert message in done.output
+        assert done.output.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_shows_the_settings(folder, tmp_path):
+    done = magicnn("train", folder / "events.h5", "--output", tmp_path / "a.pt", "--head", "energy", "--dry-run")
+    assert done.exit_code == 0
+    assert "crop_radius: 10" in done.output
+    assert "- energy" in done.output
+    assert list(tmp_path.iterdir()) == []
