@@ -13,11 +13,11 @@ from magicnn.evaluation.comparison import compare, geometric_mean
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic, threshold_statistic
 from magicnn.evaluation.intervals import ShowerBootstrap, percentile_interval
 from magicnn.evaluation.metrics_table import MetricRow
-from magicnn.evaluation.rates import shower_zenith_deg
+from magicnn.evaluation.rates import sample_rates_hz
 from magicnn.evaluation.rows import bootstrap_of, comparison_rows
 from magicnn.evaluation.samples import Sample
 from magicnn.evaluation.settings import EvaluationSettings
-from magicnn.evaluation.spectra import event_rates_hz, power_law
+from magicnn.evaluation.spectra import power_law
 
 __all__ = ["energy_rows", "threshold_row"]
 
@@ -28,13 +28,7 @@ def threshold_row(ring: Sample, zenith: Range, settings: EvaluationSettings) -> 
     """Energy threshold of a zenith range: the peak of the true energies of all triggered point-like gammas."""
     value = low = high = math.nan
     if len(ring) and ring.generated and np.isfinite(ring.columns["true_energy_gev"]).all():
-        weights = event_rates_hz(
-            ring.generated,
-            ring.columns["true_energy_gev"],
-            shower_zenith_deg(ring),
-            zenith,
-            power_law(settings.threshold_index),
-        )
+        weights = sample_rates_hz(ring, zenith, power_law(settings.threshold_index))
         statistic = threshold_statistic(ring.columns["true_energy_gev"], np.nan_to_num(weights))
         values, replicates = ShowerBootstrap.apply(statistic, bootstrap_of(ring, zenith, ALL_ENERGIES, settings))
         value, (low, high) = float(values[0]), (float(v[0]) for v in percentile_interval(replicates))

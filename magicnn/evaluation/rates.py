@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,16 +14,23 @@ from magicnn.evaluation.samples import Sample
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.evaluation.spectra import crab_flux, event_rates_hz, proton_flux
 
-__all__ = ["Rates", "rate_samples", "shower_zenith_deg"]
+__all__ = ["Rates", "rate_samples", "sample_rates_hz"]
 
 Floats = NDArray[np.float64]
 Rates = tuple[Sample, RateSample, RateSample]
 
 
-def shower_zenith_deg(sample: Sample) -> Floats:
-    """Zenith distance of the showers, of the pointing where it is not known."""
-    true = sample.columns["true_zenith_deg"]
-    return np.where(np.isfinite(true), true, sample.columns["pointing_zenith_deg"])
+def sample_rates_hz(sample: Sample, zenith: Range, flux: Callable[[Floats], Floats]) -> Floats:
+    """Rate that each event of a sample in a zenith range stands for, [N], 1/s; see `event_rates_hz`."""
+    pointing, true = sample.columns["pointing_zenith_deg"], sample.columns["true_zenith_deg"]
+    return event_rates_hz(
+        sample.generated,
+        sample.columns["true_energy_gev"],
+        np.where(np.isfinite(true), true, pointing),
+        pointing,
+        zenith,
+        flux,
+    )
 
 
 def rate_samples(
@@ -35,12 +44,8 @@ def rate_samples(
     distance = _offset_deg(proton, method)
     if not np.isfinite(theta2).any() or not np.isfinite(distance).any():
         return None
-    gamma_hz = event_rates_hz(
-        ring.generated, ring.columns["true_energy_gev"], shower_zenith_deg(ring), zenith, crab_flux
-    )
-    proton_hz = event_rates_hz(
-        proton.generated, proton.columns["true_energy_gev"], shower_zenith_deg(proton), zenith, proton_flux
-    )
+    gamma_hz = sample_rates_hz(ring, zenith, crab_flux)
+    proton_hz = sample_rates_hz(proton, zenith, proton_flux)
     share = settings.theta2_cut_deg2 / settings.background_radius_deg**2
     return (
         ring,

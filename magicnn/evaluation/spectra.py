@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.evaluation.binning import Range
 from magicnn.generated import Generated
 
-__all__ = ["crab_flux", "event_rates_hz", "power_law", "proton_flux", "thrown_fraction"]
+__all__ = ["covered_cosine", "crab_flux", "event_rates_hz", "power_law", "proton_flux"]
 
 Floats = NDArray[np.float64]
 Flux = Callable[[Floats], Floats]
 
+_ROUNDING = 1e-6
 _PER_TEV_CM2 = 1e-3 * 1e4  # 1/(TeV cm2) in 1/(GeV m2)
 
 
@@ -65,31 +66,46 @@ def power_law(index: float) -> Flux:
     return flux
 
 
-def thrown_fraction(generated: Generated, zenith_range_deg: Range) -> float:
-    """Share of a production that was thrown with its pointing in a zenith range.
+def covered_cosine(generated: Sequence[Generated], zenith_range_deg: Range) -> float:
+    """Width in cos(zenith) of the part of a zenith range that productions were thrown in.
 
     Parameters
     ----------
-    generated : Generated
-        What was thrown, evenly in cos(zenith).
+    generated : sequence of Generated
+        Productions, each thrown evenly in cos(zenith); one at a single zenith distance stands for the whole range.
     zenith_range_deg : (float, float)
         Lower edge (inside) and upper edge (outside).
 
     Returns
     -------
     float
-        Between 0 and 1; for a production at one zenith distance either.
+        0 when no production reaches into the range.
     """
     low, high = zenith_range_deg
-    if generated.zenith_max_deg <= generated.zenith_min_deg:
-        return float(low <= generated.zenith_min_deg < high)
-    ends = np.cos(np.radians([generated.zenith_min_deg, generated.zenith_max_deg]))
-    wanted = np.clip(np.cos(np.radians([low, high])), ends[1], ends[0])
-    return float((wanted[0] - wanted[1]) / (ends[0] - ends[1]))
+    whole = float(-np.diff(np.cos(np.radians([low, high])))[0])
+    parts = []
+    for production in generated:
+        if production.zenith_max_deg <= production.zenith_min_deg:
+            if low <= production.zenith_min_deg < high:
+                return whole
+        else:
+            parts.append((max(low, production.zenith_min_deg), min(high, production.zenith_max_deg)))
+    covered, reached = 0.0, low
+    for start, end in sorted(parts):
+        start = max(start, reached)
+        if end > start:
+            covered += float(np.cos(np.radians(start)) - np.cos(np.radians(end)))
+            reached = end
+    return covered
 
 
 def event_rates_hz(
-    generated: Sequence[Generated], energy_gev: ArrayLike, zenith_deg: ArrayLike, zenith_range_deg: Range, flux: Flux
+    generated: Sequence[Generated],
+    energy_gev: ArrayLike,
+    zenith_deg: ArrayLike,
+    pointing_zenith_deg: ArrayLike,
+    zenith_range_deg: Range,
+    flux: Flux,
 ) -> Floats:
     """Rate that each event of a zenith range stands for, several productions taken together.
 
@@ -99,7 +115,9 @@ def event_rates_hz(
         Every production that events of the range may come from; each with the number of events thrown for the
         events at hand.
     energy_gev, zenith_deg : array_like, [N]
-        True energy and zenith distance of the events, all with pointings in the range.
+        True energy and zenith distance of the events.
+    pointing_zenith_deg : array_like, [N]
+        Zenith distance of the pointing, inside of the range.
     zenith_range_deg : (float, float)
         The range.
     flux : callable
@@ -108,19 +126,28 @@ def event_rates_hz(
     Returns
     -------
     float64 array, [N], 1/s
-        flux / sum over productions of (thrown density / (area x solid angle)): productions that overlap share the
-        exposure. The sum over the events is their rate, averaged over the range as it was thrown.
+        flux / sum over productions of (density of thrown events in energy and cos(zenith) / (area x solid angle)),
+        divided by the covered width in cos(zenith). Productions that overlap share the exposure; the sum over the
+        events is their rate, averaged over the covered part of the range evenly in cos(zenith). NaN for events that
+        no production can have thrown.
     """
-    energy = np.asarray(energy_gev, dtype=np.float64)
-    zenith = np.asarray(zenith_deg, dtype=np.float64)
+    energy, zenith, pointing = (np.asarray(v, dtype=np.float64) for v in (energy_gev, zenith_deg, pointing_zenith_deg))
+    covered = covered_cosine(generated, zenith_range_deg)
     exposure: NDArray[Any] = np.zeros(energy.shape)
     for production in generated:
-        angle = 1.0 if production.is_point_source else production.solid_angle_sr
-        thrown = production.thrown_per_gev(energy) * thrown_fraction(production, zenith_range_deg)
-        covered = (energy >= production.energy_min_gev * (1 - 1e-9)) & (
-            energy <= production.energy_max_gev * (1 + 1e-9)
+        low, high = production.zenith_min_deg, production.zenith_max_deg
+        if high > low:
+            share = covered / float(np.cos(np.radians(low)) - np.cos(np.radians(high)))
+            is_thrown = (pointing >= low - _ROUNDING) & (pointing <= high + _ROUNDING)
+        else:
+            share = float(zenith_range_deg[0] <= low < zenith_range_deg[1])
+            is_thrown = np.ones(energy.shape, dtype=bool)
+        is_thrown &= (energy >= production.energy_min_gev * (1.0 - _ROUNDING)) & (
+            energy <= production.energy_max_gev * (1.0 + _ROUNDING)
         )
-        exposure += np.where(covered, thrown / (production.thrown_area_m2(energy, zenith) * angle), 0.0)
+        angle = 1.0 if production.is_point_source else production.solid_angle_sr
+        density = share * production.thrown_per_gev(energy) / (production.thrown_area_m2(energy, zenith) * angle)
+        exposure += np.where(is_thrown, density, 0.0)
     with np.errstate(divide="ignore"):
         rates: Floats = np.where(exposure > 0.0, flux(energy) / exposure, np.nan)
     return rates

@@ -1,0 +1,309 @@
+"""Figures of the comparison: each takes data and axes, and returns the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magicnn.evaluation.binning import Range
+from magicnn.evaluation.classification import roc_band
+from magicnn.evaluation.energy import energy_errors
+from magicnn.evaluation.intervals import ShowerBootstrap
+from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
+from magicnn.evaluation.published import published_energy
+from magicnn.evaluation.samples import Sample
+from magicnn.report.style import LABELS, PUBLISHED_COLOUR, markers, method_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = [
+    "RocCurves",
+    "auc_by_zenith",
+    "auc_in_energy",
+    "compute_roc_curves",
+    "energy_metric",
+    "error_histograms",
+    "gammaness_histograms",
+    "roc_curves",
+    "training_curves",
+]
+
+Floats = NDArray[np.float64]
+_MIN_EVENTS = 20
+
+
+def energy_metric(
+    ax: Axes,
+    metrics: MetricsTable,
+    metric: str,
+    zenith_deg: Range,
+    methods: Sequence[str],
+    *,
+    threshold_gev: float | None = None,
+    min_events: int = _MIN_EVENTS,
+) -> Axes:
+    """Draw an energy bias or resolution against true energy, with intervals.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where.
+    metrics : MetricsTable
+        Numbers.
+    metric : str
+        One of ``ENERGY_METRICS``. The published lookup-table points are added to the Gaussian fit and the RMS in the
+        zenith ranges that they are for.
+    zenith_deg : (float, float)
+        Zenith range.
+    methods : sequence of str
+        Methods in the order of the legend.
+    threshold_gev : float, optional
+        Energy threshold, drawn as a line.
+    min_events : int
+        Bins with fewer events are not drawn.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    colours, shapes = method_colours(methods), markers(methods)
+    heights = [np.empty(0)]
+    for k, method in enumerate(methods):
+        rows = metrics.select(method=method, metric=metric, zenith_deg=zenith_deg)
+        rows = [r for r in rows if r.n_events >= min_events and np.isfinite(r.value)]
+        if not rows:
+            continue
+        shift = 1.0 + 0.035 * (k - 0.5 * (len(methods) - 1))
+        edges = np.array([(r.energy_min_gev, r.energy_max_gev) for r in rows])
+        energy = np.sqrt(edges.prod(axis=1)) * shift
+        _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method)
+        heights.append(np.array([r.value for r in rows]))
+    published = published_energy(zenith_deg)
+    if published is not None and metric in published.values:
+        energy = np.sqrt(published.energy_min_gev * published.energy_max_gev)
+        value, error = 100.0 * published.values[metric], 100.0 * published.errors[metric]
+        ax.errorbar(
+            energy,
+            value,
+            error,
+            color=PUBLISHED_COLOUR,
+            marker="x",
+            linestyle=":",
+            linewidth=1.0,
+            label="published LUT",
+        )
+        heights.append(published.values[metric])
+    if threshold_gev is not None and np.isfinite(threshold_gev):
+        ax.axvline(threshold_gev, color=PUBLISHED_COLOUR, linewidth=0.9, linestyle="--")
+    height = 100.0 * np.concatenate(heights)
+    if metric.startswith("bias"):
+        ax.axhline(0.0, color=PUBLISHED_COLOUR, linewidth=0.8)
+        top = max(15.0, 1.15 * float(np.max(np.abs(height), initial=0.0)))
+        ax.set_ylim(-min(top, 30.0), min(top, 80.0))
+    else:
+        ax.set_ylim(0.0, min(60.0, max(30.0, 1.25 * float(np.max(height, initial=0.0)))))
+    _energy_axis(ax, "true energy")
+    ax.set_ylabel(f"{LABELS.get(metric, metric)} [%]")
+    return ax
+
+
+def _with_intervals(
+    ax: Axes, x: Floats, rows: Sequence[MetricRow], *, colour: str, marker: str, label: str, scale: float = 100.0
+) -> None:
+    value, low, high = (scale * np.array([getattr(r, n) for r in rows]) for n in ("value", "low", "high"))
+    error = np.nan_to_num(np.clip(np.stack([value - low, high - value]), 0.0, None))
+    ax.errorbar(x, value, error, color=colour, marker=marker, markersize=5, linewidth=1.2, capsize=2, label=label)
+
+
+def _energy_axis(ax: Axes, what: str) -> None:
+    from matplotlib.ticker import NullFormatter
+
+    ax.set_xscale("log")
+    ax.set_xlim(40.0, 20000.0)
+    ticks = [50, 100, 300, 1000, 3000, 10000]
+    ax.set_xticks(ticks, [str(t) for t in ticks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlabel(f"{what} [GeV]")
+
+
+def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str]) -> Axes:
+    """Draw the AUC in bins of estimated energy, with intervals."""
+    colours, shapes = method_colours(methods), markers(methods)
+    for method in methods:
+        rows = metrics.select(method=method, metric="auc", zenith_deg=zenith_deg, is_binned=True)
+        rows = [r for r in rows if r.n_events >= 2 * _MIN_EVENTS and np.isfinite(r.value)]
+        energy = np.array([np.sqrt(r.energy_min_gev * r.energy_max_gev) for r in rows])
+        if rows:
+            _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0)
+    _energy_axis(ax, "estimated energy")
+    ax.set_ylabel(LABELS["auc"])
+    ax.set_ylim(top=1.005)
+    return ax
+
+
+def auc_by_zenith(ax: Axes, metrics: MetricsTable, zenith_bins_deg: Sequence[Range], methods: Sequence[str]) -> Axes:
+    """Draw the AUC of every method against the zenith distance, with intervals."""
+    colours, shapes = method_colours(methods), markers(methods)
+    for k, method in enumerate(methods):
+        rows = [r for z in zenith_bins_deg if (r := metrics.row(method, "auc", z)) and np.isfinite(r.value)]
+        if not rows:
+            continue
+        centre = np.array([0.5 * (r.zenith_min_deg + r.zenith_max_deg) for r in rows])
+        shift = 0.8 * (k - 0.5 * (len(methods) - 1))
+        _with_intervals(
+            ax, centre + shift, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0
+        )
+    ticks = [0.5 * (low + high) for low, high in zenith_bins_deg]
+    ax.set_xticks(ticks, [f"{low:g}–{high:g}°" for low, high in zenith_bins_deg])
+    ax.set_xlabel("zenith distance of the pointing")
+    ax.set_ylabel(LABELS["auc"])
+    return ax
+
+
+@dataclass(frozen=True, slots=True)
+class RocCurves:
+    """ROC curves of several methods for the same events, [K] points each.
+
+    Attributes
+    ----------
+    hadron_efficiency : float64 array, [K]
+        Where the curves are known; at least one proton is left everywhere.
+    curves : mapping of method to (float64 array, float64 array, float64 array), [K]
+        Gamma efficiency and the ends of its 68 % interval.
+    """
+
+    hadron_efficiency: Floats
+    curves: Mapping[str, tuple[Floats, Floats, Floats]]
+
+
+def compute_roc_curves(
+    gamma: Sample, proton: Sample, methods: Sequence[str], *, n_replicates: int = 100, seed: int = 0
+) -> RocCurves:
+    """Compute ROC curves with 68 % bands.
+
+    Parameters
+    ----------
+    gamma, proton : Sample
+        Diffuse gammas and protons, those that every method judged.
+    methods : sequence of str
+        Methods with a gammaness.
+    n_replicates, seed : int
+        Bootstrap over showers.
+
+    Returns
+    -------
+    RocCurves
+    """
+    grid = np.geomspace(max(1e-3, 1.0 / max(1, len(proton))), 1.0, 60)
+    of_gammas, of_protons = (
+        ShowerBootstrap(s.shower, n_replicates, np.random.SeedSequence([seed, k]))
+        for k, s in enumerate((gamma, proton))
+    )
+    curves = {}
+    for method in methods:
+        score_g, score_p = (s.predictions[method]["gammaness"] for s in (gamma, proton))
+        curves[method] = roc_band(score_g, score_p, of_gammas, of_protons, grid)
+    return RocCurves(grid, curves)
+
+
+def roc_curves(ax: Axes, roc: RocCurves) -> Axes:
+    """Draw ROC curves with their bands, gamma efficiency against the logarithm of the hadron efficiency."""
+    colours = method_colours(roc.curves)
+    for method, (value, low, high) in roc.curves.items():
+        ax.fill_between(roc.hadron_efficiency, low, high, color=colours[method], alpha=0.22, linewidth=0)
+        ax.plot(roc.hadron_efficiency, value, color=colours[method], label=method)
+    chance = np.geomspace(1e-3, 1.0, 50)
+    ax.plot(chance, chance, color=PUBLISHED_COLOUR, linewidth=0.8, linestyle=":")
+    ax.set_xscale("log")
+    ax.set_xlim(1e-3, 1.0)
+    ax.set_ylim(0.0, 1.02)
+    ax.set_xlabel("hadron efficiency")
+    ax.set_ylabel("gamma efficiency")
+    return ax
+
+
+def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Sequence[str], *, n_bins: int = 25) -> Axes:
+    """Draw the distributions of gammaness: gammas full, protons dashed, with the statistical band of every bin."""
+    colours = method_colours(methods)
+    edges = np.linspace(0.0, 1.0, n_bins + 1)
+    for method in methods:
+        for sample, line in ((gamma, "-"), (proton, "--")):
+            score = sample.predictions[method]["gammaness"]
+            name = f"{method}, {'gammas' if line == '-' else 'protons'}"
+            _band(ax, score, edges, colour=colours[method], line=line, label=name)
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=0.02)
+    ax.set_xlim(0.0, 1.0)
+    ax.set_xlabel("gammaness")
+    ax.set_ylabel("density")
+    return ax
+
+
+def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: int = 40) -> Axes:
+    """Draw the distributions of the relative energy error, with the statistical band of every bin."""
+    colours = method_colours(methods)
+    edges = np.linspace(-1.0, 1.5, n_bins + 1)
+    for method in methods:
+        errors = energy_errors(ring.predictions[method]["reco_energy_gev"], ring.columns["true_energy_gev"])
+        _band(ax, np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method)
+    ax.set_yscale("log")
+    ax.set_xlim(-1.0, 1.5)
+    ax.set_xlabel("E_reco / E_true − 1")
+    ax.set_ylabel("density")
+    return ax
+
+
+def _band(ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str) -> None:
+    """Draw a density with the band of its statistical error."""
+    counts = np.histogram(values, edges)[0].astype(np.float64)
+    scale = 1.0 / (np.diff(edges) * max(1, len(values)))
+    density, error = counts * scale, np.sqrt(counts) * scale
+    ax.stairs(density, edges, color=colour, linestyle=line, label=label, linewidth=1.4)
+    ax.stairs(density + error, edges, baseline=density - error, fill=True, color=colour, alpha=0.18, linewidth=0)
+
+
+def training_curves(ax: Axes, history: Sequence[Mapping[str, Any]], *, colour: str) -> Axes:
+    """Draw the losses of a training against the epoch and mark the epoch that was kept.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Where.
+    history : sequence of mapping
+        One entry per epoch with ``epoch``, ``train_loss`` and ``validation_loss``; what is missing is left out.
+    colour : str
+        Colour of the method.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    epoch = _series(history, "epoch")
+    train, valid = _series(history, "train_loss"), _series(history, "validation_loss")
+    ax.plot(epoch, train, color=colour, linestyle="--", label="training")
+    ax.plot(epoch, valid, color=colour, marker="o", markersize=3, label="validation")
+    if np.isfinite(valid).any():
+        best = int(np.nanargmin(valid))
+        ax.axvline(epoch[best], color=PUBLISHED_COLOUR, linewidth=0.9, linestyle=":")
+        ax.annotate(
+            f"best: {valid[best]:.4g}",
+            (epoch[best], valid[best]),
+            xytext=(4, 12) if best < 0.7 * len(epoch) else (-4, 12),
+            ha="left" if best < 0.7 * len(epoch) else "right",
+            textcoords="offset points",
+            fontsize=9,
+        )
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("loss")
+    ax.legend()
+    return ax
+
+
+def _series(history: Sequence[Mapping[str, Any]], name: str) -> Floats:
+    values: ArrayLike = [np.nan if entry.get(name) is None else float(entry[name]) for entry in history]
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,141 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from magicnn.errors import InputError
+from magicnn.evaluation import MetricsTable
+from magicnn.report.inputs import ExampleImages
+from magicnn.report.page import ReportInputs, build_report
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, and whether its elements are closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.references, self.ids, self.texts = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+        self._note(attributes)
+
+    def handle_startendtag(self, tag, attributes):
+        self._note(attributes)
+
+    def _note(self, attributes):
+        for name, value in attributes:
+            if name in {"src", "href", "xlink:href"}:
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="module")
+def built(report_inputs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    path = build_report(report_inputs, folder)
+    return path, Page(path.read_text("utf-8"))
+
+
+def test_page_is_whole_and_asks_for_nothing_from_outside(built):
+    path, page = built
+    assert page.open == []
+    outside = [r for r in page.references if not r.startswith(("#", "data:"))]
+    assert sorted(set(outside)) == ["metrics.ecsv", "metrics.json"]
+    assert not re.search(r"@import|url\((?!#)", path.read_text("utf-8"))
+    assert len(page.ids) == len(set(page.ids))
+    internal = {r.removeprefix("#") for r in page.references if r.startswith("#")}
+    assert internal <= set(page.ids)
+    for name in ("metrics.ecsv", "metrics.json"):
+        assert (path.parent / name).exists()
+
+
+def test_every_section_is_there(built):
+    _, page = built
+    text = " ".join(" ".join(page.texts).split())
+    for wanted in (
+        "Networks & lookup tables",
+        "A note that the reader must see.",
+        "Zenith 5–35°",
+        "Zenith 62–70°",
+        "arXiv:1409.5594",
+        "Crab Nebula, run 5029747.",
+        "event 29795",
+        "Events left after each stage.",
+        "ring of 0.4°",
+        "gamma/hadron network",
+        "Wilson",
+        "θ² < 0.02 deg²",
+    ):
+        assert wanted in text
+    assert {"summary", "za05to35", "za62to70", "published", "real", "images", "training", "events"} <= set(page.ids)
+
+
+def test_figures_lie_beside_the_page(built):
+    path, _ = built
+    names = {p.name for p in (path.parent / "figures").iterdir()}
+    assert {"comparison_za05to35.png", "comparison_za05to30.png", "auc_zenith.png", "training_0.png"} <= names
+    assert {"example_0_0_M1_charge.png", "real_0_M2_time.png"} <= names
+    assert all((path.parent / "figures" / n).stat().st_size > 1000 for n in names)
+
+
+def test_published_ranges_carry_the_points_and_the_others_do_not(built):
+    text = built[0].read_text("utf-8")
+    for name, has_points in (
+        ("resolution_za05to30", True),
+        ("resolution_za30to45", True),
+        ("resolution_za05to35", False),
+    ):
+        svg = text[text.index(f'id="{name}-figure_1"') :]
+        assert ("published LUT" in svg[: svg.index("</svg>")]) == has_points
+
+
+def test_the_least_there_can_be(tmp_path):
+    path = build_report(ReportInputs("Nothing", MetricsTable(()), {}), tmp_path)
+    page = Page(path.read_text("utf-8"))
+    assert page.open == []
+    assert "Nothing" in page.texts
+
+
+def test_one_method_and_real_events_without_images(report_inputs, tmp_path):
+    lut = {"LUT": report_inputs.predictions["LUT"]}
+    real = dataclasses.replace(report_inputs.real, examples=None)
+    rows = tuple(r for r in report_inputs.metrics.rows if r.method == "LUT" and r.zenith_min_deg == 62.0)
+    inputs = ReportInputs("LUT alone", MetricsTable(rows), lut, real=real)
+    page = Page(build_report(inputs, tmp_path).read_text("utf-8"))
+    assert page.open == []
+    assert "29796" in page.texts
+
+
+def test_text_is_escaped(report_inputs, tmp_path):
+    inputs = ReportInputs("<script>alert(1)</script>", MetricsTable(()), {}, settings={"a": "</pre><b>"})
+    text = build_report(inputs, tmp_path).read_text("utf-8")
+    assert "<script>" not in text
+    assert "</pre><b>" not in text
+
+
+def test_masks_and_captions_must_fit(report_inputs):
+    example = report_inputs.examples[0]
+    with pytest.raises(InputError, match="cleaning masks"):
+        ExampleImages("x", example.batch, np.zeros((3, 2, 1039), dtype=bool))
+    with pytest.raises(InputError, match="3 captions for 1 events"):
+        ExampleImages("x", example.batch, example.cleaned, ("a", "b", "c"))
+
+
+def test_folder_that_cannot_be_written(report_inputs, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot create its folder"):
+        build_report(ReportInputs("x", MetricsTable(()), {}), tmp_path / "file" / "report")

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from magicnn.evaluation.classification import roc_auc
+from magicnn.evaluation.published import published_energy
+from magicnn.evaluation.samples import align
+from magicnn.report import plots
+from magicnn.report.style import figure_style, method_colours, themed_svg
+
+RANGE = (5.0, 35.0)
+
+
+@pytest.fixture
+def axes():
+    return Figure().subplots()
+
+
+def points(axes, label):
+    (found,) = [c for c in axes.containers if c.get_label() == label]
+    return found.lines[0].get_ydata(), found
+
+
+def test_energy_figure_shows_the_numbers_with_their_intervals(axes, report_inputs):
+    metrics = report_inputs.metrics
+    assert plots.energy_metric(axes, metrics, "resolution_half68", RANGE, ["CNN", "LUT"]) is axes
+    rows = metrics.select(method="LUT", metric="resolution_half68", zenith_deg=RANGE)
+    shown = [r for r in rows if r.n_events >= 20]
+    values, drawn = points(axes, "LUT")
+    np.testing.assert_allclose(values, [100 * r.value for r in shown])
+    segments = drawn.lines[2][0].get_segments()
+    np.testing.assert_allclose([s[0, 1] for s in segments], [100 * min(r.low, r.value) for r in shown])
+    assert "published LUT" not in [c.get_label() for c in axes.containers]
+
+
+def test_published_points_lie_over_their_own_ranges_only(axes, report_inputs):
+    plots.energy_metric(axes, report_inputs.metrics, "resolution_gauss", (30.0, 45.0), ["CNN"])
+    values, _ = points(axes, "published LUT")
+    np.testing.assert_allclose(values, 100 * published_energy((30.0, 45.0)).values["resolution_gauss"])
+
+
+def test_roc_curve_encloses_the_auc(axes, report_inputs):
+    samples = align(report_inputs.predictions)
+    gamma, proton = (
+        s.select(s.judged(["CNN"], "gammaness"))
+        for s in (samples[role].in_zenith(RANGE) for role in ("diffuse_gamma", "proton"))
+    )
+    roc = plots.compute_roc_curves(gamma, proton, ["CNN"], n_replicates=20)
+    value, low, high = roc.curves["CNN"]
+    area = np.trapezoid(value, roc.hadron_efficiency)
+    expected = roc_auc(gamma.predictions["CNN"]["gammaness"], proton.predictions["CNN"]["gammaness"])
+    assert area == pytest.approx(expected, abs=0.02)
+    assert (low <= high).all()
+    plots.roc_curves(axes, roc)
+    assert len(axes.lines) == 2
+
+
+def test_histograms_are_densities(axes, report_inputs):
+    samples = align(report_inputs.predictions)
+    ring = samples["ring_gamma"].in_zenith(RANGE)
+    plots.error_histograms(axes, ring, ["LUT"])
+    density, edges, _ = axes.patches[0].get_data()
+    assert np.sum(density * np.diff(edges)) == pytest.approx(1.0)
+    other = Figure().subplots()
+    plots.gammaness_histograms(other, samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"])
+    assert other.get_legend_handles_labels()[1] == [
+        "CNN, gammas",
+        "CNN, protons",
+        "forest, gammas",
+        "forest, protons",
+    ]
+
+
+def test_training_curves_mark_the_best_epoch_and_bear_gaps(axes):
+    history = [
+        {"epoch": 1, "train_loss": 1.0, "validation_loss": 0.9},
+        {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.4},
+        {"epoch": 3, "train_loss": 0.3, "validation_loss": None},
+    ]
+    plots.training_curves(axes, history, colour="#0072b2")
+    assert axes.texts[0].get_text() == "best: 0.4"
+    assert axes.lines[2].get_xdata()[0] == 2
+
+
+def test_colours_are_fixed_and_distinct():
+    colours = method_colours(["mine", "CNN", "forest", "LUT", "theirs"])
+    assert len(set(colours.values())) == 5
+    assert colours["CNN"] == method_colours(["LUT", "CNN"])["CNN"]
+
+
+def test_svg_takes_its_colours_from_the_page():
+    with figure_style():
+        figure = Figure()
+        figure.subplots().plot([1, 2], color=method_colours(["CNN"])["CNN"], label="a")
+        one, two = (themed_svg(figure, name=name, title='bias & "more" <x>') for name in ("one", "two"))
+    assert "var(--method-1)" in one
+    assert "var(--ink)" in one
+    assert "#0072b2" not in one
+    assert 'aria-label="bias &amp; &quot;more&quot; &lt;x>"' in one
+    assert one.replace("one-", "two-") == two
+    assert "http://" not in one.replace("http://www.w3.org/", "")
