@@ -1,5 +1,6 @@
 """What networks are compared with: energy lookup tables and random forests on image parameters."""
 
 from magicnn.baselines.predictions import event_columns, predict_table
+from magicnn.baselines.suite import Baselines, BaselineSettings
 
-__all__ = ["event_columns", "predict_table"]
+__all__ = ["BaselineSettings", "Baselines", "event_columns", "predict_table"]

@@ -6,7 +6,6 @@ import functools
 import inspect
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
@@ -115,4 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

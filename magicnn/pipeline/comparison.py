@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from magicnn.baselines.suite import BASELINE_FILES
 from magicnn.config import dump_settings
 from magicnn.pipeline import work
 from magicnn.pipeline.layout import RunLayout
@@ -101,8 +102,8 @@ def comparison_stages(
             "baselines",
             "fit DISP, lookup tables and forests",
             partial(work.fit_baselines, settings, layout, names),
-            tuple(layout.model(n) for n in (work.DISP, work.LOOKUP, work.PARTICLE_FOREST, work.ENERGY_FOREST)),
-            {**shared, **{k: plain[k] for k in ("quality", "disp", "lookup", "forest")}},
+            tuple(layout.models / n for n in BASELINE_FILES),
+            {**shared, "baselines": plain["baselines"]},
             features,
         )
     )
@@ -122,7 +123,7 @@ def comparison_stages(
                 task,
                 f"train the network for {'gamma/hadron' if task == 'classifier' else 'energy'}",
                 partial(work.train_network, settings, layout, names, task, device),
-                (layout.model(f"{task}.pt"),),
+                (layout.models / f"{task}.pt",),
                 {**shared, task: plain[task], "quality": plain["quality"] if settings.train_on_quality else None},
                 ("baselines", *features),
             )

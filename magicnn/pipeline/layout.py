@@ -34,9 +34,10 @@ class RunLayout:
         """Feature table of an event set."""
         return self.root / "features" / f"{name}.h5"
 
-    def model(self, name: str) -> Path:
-        """Model file."""
-        return self.root / "models" / name
+    @property
+    def models(self) -> Path:
+        """Folder of the networks and baselines."""
+        return self.root / "models"
 
     def predictions(self, method: str, name: str) -> Path:
         """Predictions of a method for an event set."""

@@ -8,9 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from magicnn.baselines.disp import DispSettings
-from magicnn.baselines.forest import ForestSettings
-from magicnn.baselines.lookup import LookupSettings
+from magicnn.baselines.suite import BaselineSettings
 from magicnn.config import Settings, apply_overrides, read_yaml, validate_settings
 from magicnn.errors import ConfigError, nearest_names
 from magicnn.evaluation.settings import EvaluationSettings
@@ -58,12 +56,8 @@ class ComparisonSettings(Settings):
     """Cuts that decide which events are judged, the same for all methods."""
     train_on_quality: bool = True
     """Train the networks on the events that pass the quality cuts, as the forests and tables are, or on all."""
-    disp: DispSettings = DispSettings()
-    """Direction by DISP."""
-    lookup: LookupSettings = LookupSettings(impact="disp_impact_m")
-    """Lookup tables."""
-    forest: ForestSettings = ForestSettings()
-    """Random forests."""
+    baselines: BaselineSettings = BaselineSettings()
+    """Direction by DISP, lookup tables and forests."""
     classifier: ModelSettings = ModelSettings()
     """Network for gamma/hadron."""
     energy: ModelSettings = ModelSettings()

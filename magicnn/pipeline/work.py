@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magicnn.baselines.predictions import predict_table as predict_baseline
-from magicnn.images.features import FeatureTable, concatenate_features, extract_features
+from magicnn.baselines.suite import BASELINE_FILES
+from magicnn.images.features import FeatureTable, extract_features
 from magicnn.images.quality import passes_quality
 from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
     from magicnn.nn.data import Source
 
 __all__ = [
-    "DISP",
-    "ENERGY_FOREST",
-    "LOOKUP",
     "METHODS",
-    "PARTICLE_FOREST",
     "fit_baselines",
     "judge",
     "parametrise",
@@ -37,13 +33,6 @@ __all__ = [
 
 METHODS = ("CNN", "forest", "LUT")
 """The methods that are compared, as reports name them."""
-
-DISP, LOOKUP, PARTICLE_FOREST, ENERGY_FOREST = (
-    "disp.joblib",
-    "lookup.h5",
-    "particle_forest.joblib",
-    "energy_forest.joblib",
-)
 
 _TASK_PARTICLES = {"classifier": ("gamma_diffuse", "proton"), "energy": ("gamma",)}
 
@@ -84,20 +73,11 @@ def read_real(settings: ComparisonSettings, layout: RunLayout, name: str, files:
 
 def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:
     """Fit DISP, lookup tables and forests to the training showers."""
-    from magicnn.baselines.disp import DispDirection
-    from magicnn.baselines.forest import EnergyForest, ParticleForest
-    from magicnn.baselines.lookup import EnergyLookup
+    from magicnn.baselines.suite import Baselines
 
-    training = {name: _training_features(settings, layout, name) for name in names}
-    gammas = concatenate_features([t for n, t in training.items() if n.startswith("gamma")])
-    disp = DispDirection.fit(gammas, settings.disp, seed=settings.seed)
-    disp.save(layout.model(DISP))
-    classified = concatenate_features([t for n, t in training.items() if _particle(n) in _TASK_PARTICLES["classifier"]])
-    ParticleForest.fit(classified, settings.forest, seed=settings.seed).save(layout.model(PARTICLE_FOREST))
-    ring = concatenate_features([disp.apply(t) for n, t in training.items() if _particle(n) == "gamma"])
-    EnergyForest.fit(ring, settings.forest, seed=settings.seed).save(layout.model(ENERGY_FOREST))
-    EnergyLookup.fit(ring, settings.lookup).save(layout.model(LOOKUP))
-    return {"classification": len(classified), "energy": len(ring)}
+    tables = [_training_features(settings, layout, name) for name in names]
+    Baselines.fit(tables, settings.baselines, seed=settings.seed).save(layout.models)
+    return {"events": sum(len(t) for t in tables)}
 
 
 def train_network(
@@ -116,23 +96,20 @@ def train_network(
             if settings.train_on_quality:
                 rows &= passes_quality(features, settings.quality)
             sources.append(Source(EventSet(layout.events(name)), features, rows))
-    trained = train(sources, layout.model(f"{task}.pt"), settings=model, device=device)
+    trained = train(sources, layout.models / f"{task}.pt", settings=model, device=device)
     return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
 
 
 def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str, device: str) -> Counts:
     """Predict with every method: simulated showers that none was trained on, and all real events."""
-    from magicnn.baselines.forest import EnergyForest, ParticleForest
-    from magicnn.baselines.lookup import EnergyLookup
+    from magicnn.baselines.suite import Baselines
     from magicnn.nn.checkpoint import load_model
     from magicnn.nn.predict import predict_table as predict_network
     from magicnn.nn.trainer import choose_device
 
     where = choose_device(device)
-    networks = [load_model(layout.model(f"{task}.pt"), device=where) for task in _TASK_PARTICLES]
-    particle_forest = ParticleForest.load(layout.model(PARTICLE_FOREST))
-    energy_forest = EnergyForest.load(layout.model(ENERGY_FOREST))
-    lookup = EnergyLookup.load(layout.model(LOOKUP))
+    networks = [load_model(layout.models / f"{task}.pt", device=where) for task in _TASK_PARTICLES]
+    baselines = Baselines.load(layout.models)
     counts: dict[str, int] = {}
     for name in names:
         features = _all_features(layout, name)
@@ -145,8 +122,7 @@ def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str
             generated["n_thrown"] *= settings.test_fraction
         tables = (
             predict_network(networks, events, features, method="CNN", settings=settings.predict),
-            predict_baseline(features, method="forest", classifier=particle_forest, energy=energy_forest),
-            predict_baseline(features, method="LUT", energy=lookup),
+            *baselines.predict(features, settings.quality),
         )
         valid = passes_quality(features, settings.quality)
         for table in tables:
@@ -182,4 +158,4 @@ def _all_features(layout: RunLayout, name: str) -> FeatureTable:
     """Feature table of an event set with the direction by DISP."""
     from magicnn.baselines.disp import DispDirection
 
-    return DispDirection.load(layout.model(DISP)).apply(FeatureTable.load(layout.features(name)))
+    return DispDirection.load(layout.models / BASELINE_FILES[0]).apply(FeatureTable.load(layout.features(name)))

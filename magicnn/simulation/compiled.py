@@ -6,8 +6,11 @@ process, nor on what was simulated before.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
 import numba
@@ -27,12 +30,27 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     Notes
     -----
-    Arithmetic may be reordered, but NaN and infinity keep their meaning. The stored code is renewed when the file of
-    the function changes, not when a kernel it calls in another file does: after editing one of them remove
-    ``magicnn/simulation/__pycache__``.
+    Arithmetic may be reordered, but NaN and infinity keep their meaning.
     """
     jit = numba.njit(cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
     return cast("Callable[P, R]", jit(function))
+
+
+def _forget_stale_code(folder: Path) -> None:
+    """Remove stored machine code when any source beside it changed: numba only looks at the file of each function."""
+    digest = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        digest.update(source.read_bytes())
+    mark = folder / "__pycache__" / "kernels.sha256"
+    with contextlib.suppress(OSError):  # a folder that cannot be written holds no code of ours either
+        if not mark.exists() or mark.read_text() != digest.hexdigest():
+            for stored in (*mark.parent.glob("*.nbi"), *mark.parent.glob("*.nbc")):
+                stored.unlink(missing_ok=True)
+            mark.parent.mkdir(exist_ok=True)
+            mark.write_text(digest.hexdigest())
+
+
+_forget_stale_code(Path(__file__).parent)
 
 
 def random_state(seed: int | Sequence[int]) -> RandomState:

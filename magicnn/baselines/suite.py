@@ -1,0 +1,154 @@
+"""The baselines that belong together: direction by DISP, lookup tables and forests, fitted to the same showers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from magicnn.baselines.disp import DispDirection, DispSettings
+from magicnn.baselines.forest import EnergyForest, ForestSettings, ParticleForest
+from magicnn.baselines.lookup import EnergyLookup, LookupSettings
+from magicnn.baselines.predictions import predict_table
+from magicnn.config import Settings
+from magicnn.errors import InputError
+from magicnn.generated import Generated
+from magicnn.images.features import FeatureTable, concatenate_features
+from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
+from magicnn.predictions import PredictionTable
+
+__all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines"]
+
+BASELINE_FILES = ("disp.joblib", "lookup.h5", "particle_forest.joblib", "energy_forest.joblib")
+"""Files of the folder that `Baselines.save` writes."""
+
+
+class BaselineSettings(Settings):
+    """How the baselines are fitted."""
+
+    disp: DispSettings = DispSettings()
+    """Direction by DISP."""
+    lookup: LookupSettings = LookupSettings(impact="disp_impact_m")
+    """Energy lookup tables."""
+    forest: ForestSettings = ForestSettings()
+    """Random forests."""
+
+
+@dataclass(frozen=True, eq=False)
+class Baselines:
+    """Fitted baselines.
+
+    Attributes
+    ----------
+    disp : DispDirection
+        Directions, which the lookup tables take their impact from.
+    lookup : EnergyLookup
+        Energy tables.
+    particle_forest : ParticleForest
+        Gamma/hadron separation.
+    energy_forest : EnergyForest
+        Energy.
+    """
+
+    disp: DispDirection
+    lookup: EnergyLookup
+    particle_forest: ParticleForest
+    energy_forest: EnergyForest
+
+    @classmethod
+    def fit(cls, tables: Sequence[FeatureTable], settings: BaselineSettings, *, seed: int) -> Baselines:
+        """Fit all baselines to simulated events.
+
+        Parameters
+        ----------
+        tables : sequence of FeatureTable
+            One per event set, training showers only. Gammas from one angle to the pointing serve the energy, diffuse
+            gammas and protons the separation, all gammas the direction.
+        settings : BaselineSettings
+            How.
+        seed : int
+            Fixes the result.
+
+        Returns
+        -------
+        Baselines
+
+        Raises
+        ------
+        InputError
+            Gammas from one angle, diffuse gammas or protons are missing.
+        """
+        ring, diffuse, protons = [], [], []
+        for table in tables:
+            if not (table.meta.particle or "").startswith("gamma"):
+                protons.append(table)
+            elif Generated.from_mapping(table.meta.generated).is_point_source:
+                ring.append(table)
+            else:
+                diffuse.append(table)
+        for group, what in ((ring, "gammas from one angle"), (diffuse, "diffuse gammas"), (protons, "protons")):
+            if not group:
+                raise InputError(
+                    f"baselines: no event set of {what} among the {len(tables)} given; all three are needed"
+                )
+        disp = DispDirection.fit(concatenate_features([*ring, *diffuse]), settings.disp, seed=seed)
+        energy_events = disp.apply(concatenate_features(ring))
+        return cls(
+            disp,
+            EnergyLookup.fit(energy_events, settings.lookup),
+            ParticleForest.fit(concatenate_features([*diffuse, *protons]), settings.forest, seed=seed),
+            EnergyForest.fit(energy_events, settings.forest, seed=seed),
+        )
+
+    def predict(
+        self, features: FeatureTable, quality: QualitySettings = STANDARD_QUALITY
+    ) -> tuple[PredictionTable, ...]:
+        """Apply the baselines.
+
+        Parameters
+        ----------
+        features : FeatureTable
+            Any events. Directions by DISP are added when they are missing.
+        quality : QualitySettings
+            Cuts behind ``is_valid``.
+
+        Returns
+        -------
+        tuple of PredictionTable
+            Of the methods ``forest`` and ``LUT``.
+        """
+        events = features if "disp_impact_m" in features else self.disp.apply(features)
+        return (
+            predict_table(
+                events, method="forest", classifier=self.particle_forest, energy=self.energy_forest, quality=quality
+            ),
+            predict_table(events, method="LUT", energy=self.lookup, quality=quality),
+        )
+
+    def save(self, folder: Path | str) -> None:
+        """Write the files of `BASELINE_FILES` into a folder."""
+        disp, lookup, particle_forest, energy_forest = (Path(folder) / name for name in BASELINE_FILES)
+        self.disp.save(disp)
+        self.lookup.save(lookup)
+        self.particle_forest.save(particle_forest)
+        self.energy_forest.save(energy_forest)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Baselines:
+        """Read a folder written by `save`.
+
+        Raises
+        ------
+        InputError
+            A file is missing or damaged.
+        """
+        disp, lookup, particle_forest, energy_forest = (Path(folder) / name for name in BASELINE_FILES)
+        return cls(
+            DispDirection.load(disp),
+            EnergyLookup.load(lookup),
+            ParticleForest.load(particle_forest),
+            EnergyForest.load(energy_forest),
+        )
+
+    def __repr__(self) -> str:
+        return f"Baselines({self.disp!r}, {self.lookup!r}, {self.particle_forest!r}, {self.energy_forest!r})"

@@ -1,0 +1,144 @@
+"""The report of a comparison: collects what the page shows from the run directory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.evaluation.metrics_table import MetricsTable
+from magicnn.events import EventBatch
+from magicnn.images.cleaning import clean
+from magicnn.images.features import FeatureTable
+from magicnn.images.quality import passes_quality
+from magicnn.io.eventset import EventSet
+from magicnn.pipeline.layout import RunLayout, is_test
+from magicnn.pipeline.settings import ComparisonSettings
+from magicnn.pipeline.stages import stage_counts
+from magicnn.pipeline.work import METHODS
+from magicnn.predictions import load_predictions
+from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
+from magicnn.report.page import build_report
+from magicnn.runs import provenance
+
+__all__ = ["write_report"]
+
+_EXAMPLES = 2
+
+
+def write_report(
+    settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str | None, stages: Sequence[str]
+) -> Mapping[str, Any]:
+    """Write the page of a finished comparison.
+
+    Parameters
+    ----------
+    settings : ComparisonSettings
+        What was done.
+    layout : RunLayout
+        Where it lies.
+    names : sequence of str
+        Simulated event sets.
+    real : str or None
+        Event set of the real files.
+    stages : sequence of str
+        Names of the stages done so far, for times and counts.
+
+    Returns
+    -------
+    mapping
+        Counts, for the record of the stage.
+    """
+    counts = stage_counts(layout.root, stages)
+    inputs = ReportInputs(
+        title=settings.title,
+        metrics=MetricsTable.load(layout.report / "metrics.json"),
+        predictions={m: [load_predictions(layout.predictions(m, n)) for n in names] for m in METHODS},
+        histories={
+            title: _history(layout.models / f"{task}.history.csv")
+            for task, title in (("classifier", "gamma/hadron network"), ("energy", "energy network"))
+        },
+        cut_flow={name: _cut_flow(counts, name) for name in names},
+        examples=_examples(settings, layout, names),
+        real=_real_events(settings, layout, real) if real else None,
+        settings=settings.model_dump(mode="json"),
+        provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
+        notes=_notes(settings),
+    )
+    build_report(inputs, layout.report)
+    return {"figures": len(list((layout.report / "figures").glob("*.png")))}
+
+
+def _notes(settings: ComparisonSettings) -> tuple[str, ...]:
+    named = ", ".join(settings.classifier.inputs.auxiliary)
+    return (
+        "Everything simulated here comes from the package's own shower and detector simulation with a compact hadronic "
+        "model, not from MAGIC's Monte Carlo; published points are drawn for orientation.",
+        "All methods are trained on the same showers and judged on other ones, on events that pass the same quality "
+        f"cuts (size above {settings.quality.min_size_pe:g} phe in each telescope, image axes that cross).",
+        f"Besides the pixels the networks get these image and stereo parameters: {named}.",
+    )
+
+
+def _history(path: Path) -> list[dict[str, float]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(lines)]
+
+
+def _cut_flow(counts: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, int]:
+    flow = {"thrown": counts[f"simulate_{name}"]["thrown"]}
+    flow |= {k: counts[f"features_{name}"][k] for k in ("triggered", "two_images", "quality")}
+    predicted = counts["predictions"]
+    return flow | {"test showers": predicted[name], "judged": predicted[f"{name}_judged"]}
+
+
+def _examples(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> tuple[ExampleImages, ...]:
+    """Show bright events of the first zenith range that no method was trained on."""
+    zenith = settings.zenith_ranges[0]
+    titles = {"gamma_diffuse": "Simulated gammas", "proton": "Simulated protons"}
+    found = []
+    for particle, title in titles.items():
+        name = f"{particle}_{zenith}"
+        features = FeatureTable.load(layout.features(name))
+        wanted = is_test(features, fraction=settings.test_fraction, seed=settings.seed)
+        wanted &= passes_quality(features, settings.quality)
+        found.append(_pictured(settings, layout.events(name), _typical(features, wanted), title))
+    return tuple(found)
+
+
+def _typical(features: FeatureTable, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Rows of a bright and a median event among the wanted ones, by the size of the fainter image."""
+    rows = np.flatnonzero(wanted)
+    size = np.min(features["size_pe"][rows], axis=1)
+    order = rows[np.argsort(size, kind="stable")]
+    return np.unique(order[[len(order) // 2, (9 * len(order)) // 10]][:_EXAMPLES]) if len(order) else rows
+
+
+def _pictured(settings: ComparisonSettings, path: Path, rows: NDArray[np.int64], title: str) -> ExampleImages:
+    with EventSet(path) as events:
+        batch = events.read().select(rows)
+    return ExampleImages(title, batch, _cleaned(settings, batch))
+
+
+def _cleaned(settings: ComparisonSettings, batch: EventBatch) -> NDArray[np.bool_]:
+    return clean(batch.charge, batch.time, batch.meta.camera, settings.features.cleaning)
+
+
+def _real_events(settings: ComparisonSettings, layout: RunLayout, name: str) -> RealEvents:
+    features = FeatureTable.load(layout.features(name))
+    size = np.nan_to_num(np.min(features["size_pe"], axis=1))
+    brightest = np.sort(np.argsort(-size, kind="stable")[:3])
+    examples = _pictured(settings, layout.events(name), brightest, "Real events")
+    meta = features.meta
+    date = np.datetime64(int(features["time_utc_ns"].min()), "ns").astype("datetime64[s]")
+    runs = ", ".join(str(run) for run in np.unique(features["run_id"]))
+    return RealEvents(
+        description=f"{meta.production}, run {runs}, from {date} UTC, {len(features)} stereo events",
+        predictions={m: load_predictions(layout.predictions(m, name)) for m in METHODS},
+        examples=examples,
+        files=tuple(Path(f).name for f in meta.source_files),
+    )
