@@ -1,0 +1,89 @@
+"""Pick gammas whose directions are distributed as the protons', so that no classifier can live on directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from magicnn.array import camera_from_sky
+from magicnn.errors import InputError
+from magicnn.runs import seed_sequence
+
+__all__ = ["matched_selection", "true_offset_deg"]
+
+_N_OFFSET_BINS = 10
+_N_ZENITH_BINS = 4
+_N_ROUNDS = 5
+
+
+def true_offset_deg(columns: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Give the angle, as degrees(tangent), between true direction and pointing, [N].
+
+    Parameters
+    ----------
+    columns : mapping
+        With ``true_zenith_deg``, ``true_azimuth_deg``, ``pointing_zenith_deg`` and ``pointing_azimuth_deg``, [N].
+    """
+    x, y = camera_from_sky(
+        columns["true_zenith_deg"],
+        columns["true_azimuth_deg"],
+        columns["pointing_zenith_deg"],
+        columns["pointing_azimuth_deg"],
+    )
+    return np.asarray(np.hypot(x, y))
+
+
+def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any], *, seed: int) -> NDArray[np.bool_]:
+    """Thin out events until their directions and pointings are distributed as those of other events.
+
+    Diffuse gammas and protons are thrown alike, but off the axis gammas trigger less often than protons, and the
+    ratio changes with the zenith angle.
+
+    Parameters
+    ----------
+    candidates, reference : mapping
+        Columns of the events to thin out (gammas) and of those to be like (protons): ``true_zenith_deg``,
+        ``true_azimuth_deg``, ``pointing_zenith_deg`` and ``pointing_azimuth_deg``, [N] and [M].
+    seed : int
+
+    Returns
+    -------
+    bool array, [N]
+        The candidates to keep.
+
+    Raises
+    ------
+    InputError
+        One of the samples is empty.
+
+    Notes
+    -----
+    The ratio of the densities is the product of a factor of the offset and one of the pointing's zenith angle, in
+    ten and four bins with equally many reference events, found by iterative proportional fitting. A candidate is
+    kept with the probability of its ratio over the greatest one.
+    """
+    samples = [(true_offset_deg(c), np.asarray(c["pointing_zenith_deg"])) for c in (candidates, reference)]
+    (offset, zenith), (offset_wanted, zenith_wanted) = samples
+    if not len(offset) or not len(offset_wanted):
+        raise InputError(f"no directions to match: {len(offset)} candidates, {len(offset_wanted)} reference events")
+    cells = [
+        _cells(offset, offset_wanted, _N_OFFSET_BINS),
+        _cells(zenith, zenith_wanted, _N_ZENITH_BINS),
+    ]
+    weights = np.ones(len(offset))
+    for _ in range(_N_ROUNDS):
+        for cell, share in cells:
+            found = np.bincount(cell, weights, len(share)) / weights.sum()
+            weights *= np.divide(share, found, out=np.zeros_like(share), where=found > 0)[cell]
+    draws = np.random.default_rng(seed_sequence(seed, "match directions")).random(len(offset))
+    return np.asarray(draws * weights.max() < weights)
+
+
+def _cells(values: ArrayLike, wanted: ArrayLike, n_bins: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Bin of each value between quantiles of the wanted ones, and the wanted share of each bin."""
+    edges = np.quantile(np.asarray(wanted), np.linspace(0.0, 1.0, n_bins + 1)[1:-1])
+    share = np.bincount(np.searchsorted(edges, wanted), minlength=n_bins).astype(np.float64)
+    return np.searchsorted(edges, values).astype(np.int64), share / share.sum()

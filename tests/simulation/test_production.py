@@ -1,0 +1,252 @@
+"""Productions: the same events whatever happens, truth that fits, images that point where they should."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from magicnn.array import camera_from_sky, impact_m
+from magicnn.errors import ConfigError
+from magicnn.events import SCHEMA
+from magicnn.io.eventset import EventSet
+from magicnn.simulation.detector import observe, telescope_light
+from magicnn.simulation.production import COLUMNS, produce, simulate_chunk, simulator
+from magicnn.simulation.settings import settings_from_yaml
+from magicnn.simulation.showers import ShowerLight
+
+CONFIGS = sorted((Path(__file__).parents[2] / "mc_configs").glob("*_za*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def production(small_settings, tmp_path_factory):
+    return produce(small_settings, tmp_path_factory.mktemp("production") / "small.h5", n_events=40, seed=3, workers=1)
+
+
+@pytest.fixture(scope="module")
+def events(production):
+    with EventSet(production) as stored:
+        return stored.read()
+
+
+def assert_same_events(first, second):
+    with EventSet(first) as a, EventSet(second) as b:
+        assert a.meta.generated == b.meta.generated
+        one, two = a.read(), b.read()
+    assert np.array_equal(one.charge, two.charge, equal_nan=True)
+    assert np.array_equal(one.time, two.time, equal_nan=True)
+    assert one.columns.keys() == two.columns.keys()
+    for name, values in one.columns.items():
+        assert np.array_equal(values, two[name], equal_nan=True), name
+
+
+def test_events_do_not_depend_on_the_number_of_workers(production, small_settings, tmp_path):
+    assert_same_events(production, produce(small_settings, tmp_path / "two.h5", n_events=40, seed=3, workers=2))
+
+
+def test_another_seed_gives_other_events(small_settings):
+    first, second = (simulate_chunk(simulator(small_settings, seed), 0) for seed in (3, 4))
+    assert set(first["shower_id"]).isdisjoint(second["shower_id"])
+    assert len(first) != len(second) or not np.array_equal(first.charge, second.charge)
+
+
+def test_a_killed_production_continues_to_the_same_events(small_settings, tmp_path):
+    target = tmp_path / "killed.h5"
+    journal = target.with_name(f".{target.name}.partial")
+    script = f"""
+from magicnn.simulation.production import produce
+from magicnn.simulation.settings import ProductionSettings
+settings = ProductionSettings.model_validate_json({small_settings.model_dump_json()!r})
+produce(settings, {str(target)!r}, n_events=100_000, seed=3, workers=1)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60.0
+        while not (journal.exists() and journal.stat().st_size > 60_000):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not target.exists(), "no half-written output"
+    n_events = 400
+    produce(small_settings, target, n_events=n_events, seed=3, workers=1)
+    assert not journal.exists()
+    with EventSet(target) as continued:
+        assert len(continued) >= n_events
+    assert_same_events(target, produce(small_settings, tmp_path / "whole.h5", n_events=n_events, seed=3, workers=1))
+
+
+def test_a_complete_production_is_left_alone(production, small_settings):
+    before = production.stat().st_mtime_ns
+    produce(small_settings, production, n_events=40, seed=3, workers=1)
+    assert production.stat().st_mtime_ns == before
+
+
+def test_what_was_thrown_is_counted_exactly(production, small_settings, events):
+    with EventSet(production) as stored:
+        generated = stored.meta.generated
+    assert len(events) >= 40
+    assert generated["n_showers"] % small_settings.showers_per_chunk == 0
+    assert generated["n_thrown"] == generated["n_showers"] * small_settings.reuse
+    index = events["shower_id"] - (events["run_id"] << 32)
+    assert index.min() >= 0
+    assert index.max() < generated["n_showers"]
+    assert index.max() >= generated["n_showers"] - 3 * small_settings.showers_per_chunk
+
+
+def test_truth_is_complete_and_fits_together(events, small_settings):
+    assert set(COLUMNS) == set(events.columns)
+    assert {name for name, spec in SCHEMA.items() if spec.is_truth} <= set(events.columns)
+    for name, values in events.columns.items():
+        assert np.isfinite(values).all(), name
+    impact = impact_m(
+        events["true_core_x_m"], events["true_core_y_m"], events["true_zenith_deg"], events["true_azimuth_deg"]
+    )
+    assert events["true_impact_m"] == pytest.approx(impact, rel=1e-5)
+    assert (events["true_particle"] == 22).all()
+    key = events["event_id"]
+    assert len(np.unique(key)) == len(key)
+    energies = [np.unique(events["true_energy_gev"][events["shower_id"] == s]) for s in np.unique(events["shower_id"])]
+    assert all(len(e) == 1 for e in energies)
+    assert events["pedestal_mean_pe"].mean(axis=0) == pytest.approx([1.55, 1.8], rel=0.1)
+    assert (events["true_pe"] >= 6).all()
+
+
+def test_images_lie_on_a_line_with_the_source(events):
+    """Both major axes pass the true direction: frames, signs and plate scale in one."""
+    x, y = camera_from_sky(
+        events["true_zenith_deg"],
+        events["true_azimuth_deg"],
+        events["pointing_zenith_deg"],
+        events["pointing_azimuth_deg"],
+    )
+    camera = events.meta.camera
+    misses = []
+    for event, telescope in np.argwhere(events["true_pe"] > 150):
+        charge = np.where(events.charge[event, telescope] > 8.0, events.charge[event, telescope], 0.0)
+        weight = charge / charge.sum()
+        centre = np.array([(weight * camera.x_deg).sum(), (weight * camera.y_deg).sum()])
+        offset = np.stack([camera.x_deg, camera.y_deg]) - centre[:, None]
+        sizes, axes = np.linalg.eigh((weight * offset) @ offset.T)
+        if sizes[1] > 4.0 * sizes[0]:
+            source = np.array([x[event], y[event]]) - centre
+            misses.append(abs(source[0] * axes[1, 1] - source[1] * axes[0, 1]))
+    assert len(misses) > 20
+    assert np.median(misses) < 0.1
+
+
+def test_the_light_of_a_point_source_at_the_focus_lies_at_its_angle(telescopes):
+    generator = np.random.default_rng(1)
+    n = 20_000
+    radius, turn = 8.7 * np.sqrt(generator.random(n)), generator.uniform(0, 2 * np.pi, n)
+    hit = np.stack([radius * np.cos(turn), radius * np.sin(turn)]).astype(np.float32)
+    light = ShowerLight(
+        reuse=np.zeros(n, dtype=np.int32),
+        telescope=np.zeros(n, dtype=np.int32),
+        x_deg=0.7 - np.degrees(hit[0] / 10_000.0),
+        y_deg=-0.4 - np.degrees(hit[1] / 10_000.0),
+        mirror_x_m=hit[0],
+        mirror_y_m=hit[1],
+        time_ns=np.zeros(n, dtype=np.float32),
+        n_photons_thrown=n,
+        emission_height_m=np.full(n, 10_000.0, dtype=np.float32),
+    )
+    seen = telescope_light(light, slice(0, n), telescopes, (1, 2))
+    camera = telescopes.camera
+    assert camera.x_deg[seen.pixels].mean() == pytest.approx(0.7, abs=0.01)
+    assert camera.y_deg[seen.pixels].mean() == pytest.approx(-0.4, abs=0.01)
+    assert observe(light, telescopes, [(1,)]) == [], "one telescope alone is no stereo event"
+
+
+def test_charges_add_up_to_the_photoelectrons(events):
+    """Over what empty pixels have, the images hold the light of the shower."""
+    pedestal = events["pedestal_mean_pe"][:, :, None]
+    bright = events["true_pe"].min(axis=1) > 300
+    assert bright.sum() > 3
+    excess = (events.charge - pedestal).sum(axis=2)[bright]
+    assert np.median(excess / events["true_pe"][bright]) == pytest.approx(0.9, abs=0.15)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
+def test_shipped_productions_are_valid(path):
+    settings = settings_from_yaml(path)
+    particle, _, zenith = path.stem.rpartition("_za")
+    assert settings.particle == particle
+    assert (settings.zenith_min_deg, settings.zenith_max_deg) == tuple(float(z) for z in zenith.split("to"))
+    assert settings.name == path.stem
+
+
+def test_shipped_diffuse_gammas_and_protons_share_what_a_classifier_must_not_see():
+    assert len(CONFIGS) == 12
+    for path in CONFIGS:
+        if path.stem.startswith("proton"):
+            protons = settings_from_yaml(path)
+            gammas = settings_from_yaml(path.with_name(path.name.replace("proton", "gamma_diffuse")))
+            for name in (
+                "detector",
+                "site",
+                "viewcone_min_deg",
+                "viewcone_max_deg",
+                "zenith_min_deg",
+                "zenith_max_deg",
+            ):
+                assert getattr(protons, name) == getattr(gammas, name)
+
+
+def test_mistakes_in_settings_are_named(tmp_path):
+    path = tmp_path / "production.yaml"
+    path.write_text(CONFIGS[0].read_text())
+    with pytest.raises(ConfigError, match=r"names 'detector\.yaml'"):
+        settings_from_yaml(path)
+    with pytest.raises(ConfigError, match="wrong order"):
+        settings_from_yaml(CONFIGS[0], ["zenith_min_deg=60", "zenith_max_deg=30"])
+    with pytest.raises(ConfigError, match="reuses: unknown setting, did you mean 'reuse'"):
+        settings_from_yaml(CONFIGS[0], ["reuses=3"])
+    with pytest.raises(ConfigError, match="view cone"):
+        settings_from_yaml(CONFIGS[0], ["particle=proton", "viewcone_max_deg=0.4", "viewcone_min_deg=0.4"])
+
+
+def test_numbers_out_of_range_are_refused(small_settings, tmp_path):
+    with pytest.raises(ConfigError, match="at least one event"):
+        produce(small_settings, tmp_path / "x.h5", n_events=0, seed=1)
+
+
+@pytest.mark.slow
+def test_after_the_trigger_directions_and_pedestals_say_nothing(tmp_path):
+    """A classifier on true direction, pointing and pedestals finds no difference between matched samples."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold
+
+    from magicnn.simulation.matching import matched_selection
+
+    samples = []
+    for particle, n_events in (("gamma_diffuse", 7000), ("proton", 4000)):
+        path = CONFIGS[0].with_name(f"{particle}_za05to35.yaml")
+        with EventSet(
+            produce(settings_from_yaml(path), tmp_path / f"{particle}.h5", n_events=n_events, seed=1)
+        ) as done:
+            samples.append(done.columns())
+    gammas, protons = samples
+    keep = matched_selection(gammas, protons, seed=1)
+    names = ["pointing_zenith_deg", "pointing_azimuth_deg", "true_zenith_deg", "true_azimuth_deg"]
+    features, showers = [], []
+    for columns, which in ((gammas, keep), (protons, slice(None))):
+        x, y = camera_from_sky(*(columns[n] for n in (*names[2:], *names[:2])))
+        pedestals = [columns["pedestal_mean_pe"], columns["pedestal_rms_pe"]]
+        table = np.column_stack([x, y, np.hypot(x, y), *(columns[n] for n in names), *pedestals])
+        features.append(table[which])
+        showers.append(columns["shower_id"][which])
+    label = np.repeat([1, 0], [len(part) for part in features])
+    table, groups = np.concatenate(features), np.concatenate(showers)
+    score = np.zeros(len(label))
+    for train, test in GroupKFold(5).split(table, label, groups):
+        forest = RandomForestClassifier(100, min_samples_leaf=30, class_weight="balanced", random_state=0)
+        score[test] = forest.fit(table[train], label[train]).predict_proba(table[test])[:, 1]
+    assert roc_auc_score(label, score) == pytest.approx(0.5, abs=0.02)
