@@ -24,7 +24,7 @@ __all__ = ["Drawn", "auc_figure", "energy_methods", "gammaness_methods", "range_
 
 _SIZE = (4.8, 3.4)
 _DPI = 120
-_MARGINS = (0.14, 0.155, 0.825, 0.79)  # fixed: a layout engine would take most of the time
+_MARGINS = (0.15, 0.155, 0.815, 0.77)  # fixed: a layout engine would take most of the time
 
 
 @dataclass(frozen=True, slots=True)

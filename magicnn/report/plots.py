@@ -106,7 +106,7 @@ def energy_metric(
         top = max(15.0, 1.15 * float(np.max(np.abs(height), initial=0.0)))
         ax.set_ylim(-min(top, 30.0), min(top, 80.0))
     else:
-        ax.set_ylim(0.0, min(60.0, max(30.0, 1.25 * float(np.max(height, initial=0.0)))))
+        ax.set_ylim(0.0, min(60.0, max(30.0, 1.45 * float(np.max(height, initial=0.0)))))
     _energy_axis(ax, "true energy")
     ax.set_ylabel(f"{LABELS.get(metric, metric)} [%]")
     return ax

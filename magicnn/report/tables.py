@@ -93,7 +93,7 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
     -------
     Markup
         ``0.912 ± 0.006``, both errors when they differ, a limit where only one end exists, a dash where there is
-        nothing. The smaller error decides on the digits, by the rule of the Particle Data Group.
+        nothing. The larger error decides on the digits, by the rule of the Particle Data Group.
     """
     if row is None:
         return MISSING
@@ -107,7 +107,7 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
         return escape(text) if math.isnan(low) else Markup("{} (&gt;&thinsp;{})").format(text, _figures(low))
     below, above = max(0.0, value - low), max(0.0, high - value)
     positive = [e for e in (below, above) if e > 0.0]
-    digits = _digits(min(positive)) if positive else _decimals(value)
+    digits = _digits(max(positive)) if positive else _decimals(value)
     number, minus, plus = (_fixed(v, digits) for v in (value, below, above))
     if minus == plus or (positive and max(below, above) < _ASYMMETRIC * min(below, above)):
         error = _fixed(0.5 * (below + above), digits)
