@@ -130,10 +130,11 @@ def observe(light: ShowerLight, telescopes: Detector, seeds: Sequence[Sequence[i
     """
     key = light.reuse.astype(np.int64) * N_TELESCOPES + light.telescope
     edges = np.searchsorted(key, np.arange(len(seeds) * N_TELESCOPES + 1))
+    room = np.empty((N_TELESCOPES, telescopes.camera.n_pixels, telescopes.chain.span_samples), dtype=np.float32)
     events = []
     for reuse, seed in enumerate(seeds):
         bounds = edges[reuse * N_TELESCOPES : (reuse + 1) * N_TELESCOPES + 1]
-        event = _observe_once(light, bounds, reuse, telescopes, seed)
+        event = _observe_once(light, bounds, reuse, telescopes, seed, room)
         if event is not None:
             events.append(event)
     return events
@@ -155,7 +156,12 @@ def telescope_light(light: ShowerLight, which: slice, telescopes: Detector, seed
 
 
 def _observe_once(
-    light: ShowerLight, bounds: NDArray[np.intp], reuse: int, telescopes: Detector, seed: Sequence[int]
+    light: ShowerLight,
+    bounds: NDArray[np.intp],
+    reuse: int,
+    telescopes: Detector,
+    seed: Sequence[int],
+    room: NDArray[np.float32],
 ) -> TriggeredEvent | None:
     n_pixels = telescopes.camera.n_pixels
     images = []
@@ -170,11 +176,13 @@ def _observe_once(
     sample_ns = readout.sample_ns
     signals, triggers, trigger_ns = [], [], []
     for telescope, seen in enumerate(images):
-        start_ns = float(np.median(seen.arrival_ns[seen.pixels >= 0])) - 0.5 * chain.span_samples * sample_ns
+        arrivals = seen.arrival_ns[seen.pixels >= 0]
+        middle = float(np.partition(arrivals, len(arrivals) // 2)[len(arrivals) // 2])
+        start_ns = middle - 0.5 * chain.span_samples * sample_ns
         # The sampling clock runs freely, so the light falls anywhere between two samples.
         start_ns -= uniform(state) * sample_ns
         arrival = (seen.arrival_ns - start_ns) / sample_ns
-        signal = analogue_signals(seen.pixels, arrival, telescope, n_pixels, chain, state)
+        signal = analogue_signals(seen.pixels, arrival, telescope, chain, state, out=room[telescope])
         trigger = trigger_sample(signal, telescope, telescopes.logic)
         if trigger < 0:
             return None

@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 _PHASES = 16
 _REACH_SIGMA = 5.0
 _SPAN_EXTRA = 64
-_NOISE_SAMPLES = 1 << 20
+_NOISE_SAMPLES = 1 << 18  # a longer record leaves the cache of the processor, and every pixel costs a miss
 _NOISE_SEED = 1039
 # One record of noise and one set of pedestal runs serve every production: the noise of two productions must not
 # differ by anything that a classifier could learn.
@@ -169,8 +169,7 @@ def _add_noise(noise: Floats, signals: Floats, state: RandomState) -> None:
     room = noise.shape[0] - n_samples
     for pixel in range(n_pixels):
         start = int(uniform(state) * room)
-        for sample in range(n_samples):
-            signals[pixel, sample] = noise[start + sample]
+        signals[pixel] = noise[start : start + n_samples]
 
 
 @compiled
@@ -201,9 +200,10 @@ def analogue_signals(
     pixels: NDArray[np.int32],
     arrival_samples: NDArray[np.float64],
     telescope: int,
-    n_pixels: int,
     chain: Electronics,
     state: RandomState,
+    *,
+    out: Floats,
 ) -> Floats:
     """Simulate the signals of all pixels around the light of a shower.
 
@@ -215,19 +215,20 @@ def analogue_signals(
         Time of each photoelectron, in samples from the start of the span.
     telescope : int
         0 or 1: its night sky and noise.
-    n_pixels : int
     chain : Electronics
     state : random state
+    out : float32 array, [P, span_samples]
+        Where to write, whatever it holds: half a megabyte of fresh memory for each event would cost as much as all
+        the rest.
 
     Returns
     -------
-    float32 array, [n_pixels, span_samples]
-        In amplitudes of one photoelectron, around zero.
+    float32 array, [P, span_samples]
+        ``out``: in amplitudes of one photoelectron, around zero.
     """
-    signals = np.empty((n_pixels, chain.span_samples), dtype=np.float32)
-    _add_noise(chain.noise[telescope], signals, state)
-    _add_light(pixels, arrival_samples, chain.pulse, chain.reach, chain.settings.single_pe_spread, signals, state)
-    return signals
+    _add_noise(chain.noise[telescope], out, state)
+    _add_light(pixels, arrival_samples, chain.pulse, chain.reach, chain.settings.single_pe_spread, out, state)
+    return out
 
 
 @compiled

@@ -68,23 +68,23 @@ def throw_shower(settings: ProductionSettings, seed: int, index: int) -> ThrownS
     generator = np.random.default_rng(seed_sequence(seed, settings.name, "throw", index))
     energy = _energy(settings, generator.random())
     zenith, azimuth = _pointing(settings, generator)
-    x, y = _offset(settings, generator)
-    direction = sky_from_camera(x, y, zenith, azimuth)
+    x, y = _offsets(settings, 1, generator)
+    direction = sky_from_camera(x[0], y[0], zenith, azimuth)
     direction_zenith, direction_azimuth = float(direction[0]), float(direction[1])
-    zeniths, azimuths = [zenith], [azimuth]
+    zeniths, azimuths = np.array([zenith]), np.array([azimuth])
     while len(zeniths) < settings.reuse:
-        x, y = _offset(settings, generator)
-        other_zenith, other_azimuth = sky_from_camera(x, y, direction_zenith, direction_azimuth)
-        if settings.zenith_min_deg <= other_zenith <= settings.zenith_max_deg:
-            zeniths.append(float(other_zenith))
-            azimuths.append(float(other_azimuth))
+        x, y = _offsets(settings, settings.reuse, generator)
+        others = sky_from_camera(x, y, direction_zenith, direction_azimuth)
+        inside = (settings.zenith_min_deg <= others[0]) & (others[0] <= settings.zenith_max_deg)
+        zeniths = np.concatenate([zeniths, others[0][inside]])[: settings.reuse]
+        azimuths = np.concatenate([azimuths, others[1][inside]])[: settings.reuse]
     core_x, core_y = _cores(settings, energy, direction_zenith, direction_azimuth, generator)
     return ThrownShower(
         energy_gev=energy,
         zenith_deg=direction_zenith,
         azimuth_deg=direction_azimuth,
-        pointing_zenith_deg=np.array(zeniths),
-        pointing_azimuth_deg=np.array(azimuths),
+        pointing_zenith_deg=zeniths,
+        pointing_azimuth_deg=azimuths,
         core_x_m=core_x,
         core_y_m=core_y,
     )
@@ -103,12 +103,12 @@ def _pointing(settings: ProductionSettings, generator: np.random.Generator) -> t
     return float(np.degrees(np.arccos(generator.uniform(low, high)))), float(generator.uniform(0.0, 360.0))
 
 
-def _offset(settings: ProductionSettings, generator: np.random.Generator) -> tuple[float, float]:
-    """Draw an offset, even in solid angle, as camera coordinates in degrees(tangent)."""
+def _offsets(settings: ProductionSettings, n: int, generator: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw offsets, even in solid angle, as camera coordinates in degrees(tangent), [n]."""
     low, high = np.cos(np.radians([settings.viewcone_max_deg, settings.viewcone_min_deg]))
-    tangent = np.degrees(np.tan(np.arccos(generator.uniform(low, high))))
-    turn = generator.uniform(0.0, 2.0 * np.pi)
-    return float(tangent * np.cos(turn)), float(tangent * np.sin(turn))
+    tangent = np.degrees(np.tan(np.arccos(generator.uniform(low, high, n))))
+    turn = generator.uniform(0.0, 2.0 * np.pi, n)
+    return tangent * np.cos(turn), tangent * np.sin(turn)
 
 
 def _cores(

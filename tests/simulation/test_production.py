@@ -130,6 +130,8 @@ def test_images_lie_on_a_line_with_the_source(events):
     misses = []
     for event, telescope in np.argwhere(events["true_pe"] > 150):
         charge = np.where(events.charge[event, telescope] > 8.0, events.charge[event, telescope], 0.0)
+        if not charge.any():
+            continue
         weight = charge / charge.sum()
         centre = np.array([(weight * camera.x_deg).sum(), (weight * camera.y_deg).sum()])
         offset = np.stack([camera.x_deg, camera.y_deg]) - centre[:, None]

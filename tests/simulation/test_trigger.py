@@ -100,6 +100,7 @@ def test_preparation_loses_nothing(telescopes, n_pe):
     from magicnn.simulation.electronics import analogue_signals
 
     chain = telescopes.chain
+    room = np.empty((CAMERA.n_pixels, chain.span_samples), dtype=np.float32)
     n_triggers = 0
     n_trials = 300
     for trial in range(n_trials):
@@ -107,6 +108,6 @@ def test_preparation_loses_nothing(telescopes, n_pe):
         trio = LOGIC.triangles[generator.integers(len(LOGIC.triangles))]
         pixels = np.resize(trio, n_pe).astype(np.int32)
         arrival = np.full(n_pe, 57.0) + generator.uniform(0.0, 1.0)
-        signals = analogue_signals(pixels, arrival, trial % 2, CAMERA.n_pixels, chain, random_state((trial, n_pe)))
+        signals = analogue_signals(pixels, arrival, trial % 2, chain, random_state((trial, n_pe)), out=room)
         n_triggers += trigger_sample(signals, trial % 2, LOGIC) >= 0
     assert n_triggers <= (0 if n_pe == 5 else 0.1 * n_trials)
