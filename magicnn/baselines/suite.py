@@ -33,6 +33,15 @@ class BaselineSettings(Settings):
     forest: ForestSettings = ForestSettings()
     """Random forests."""
 
+    def with_quality(self, quality: QualitySettings) -> BaselineSettings:
+        """Return the same settings with one set of quality cuts for all baselines."""
+        change = {"quality": quality}
+        return BaselineSettings(
+            disp=self.disp.model_copy(update=change),
+            lookup=self.lookup.model_copy(update=change),
+            forest=self.forest.model_copy(update=change),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Baselines:

@@ -88,6 +88,7 @@ def comparison_stages(
     device: str = "auto",
 ) -> list[Stage]:
     """List the stages in order; parameters as for `run_comparison`."""
+    plain = settings.model_dump(mode="json")
     names = [f"{particle}_{zenith}" for zenith in settings.zenith_ranges for particle in PARTICLES]
     stages = [
         stage
@@ -95,8 +96,7 @@ def comparison_stages(
         for stage in _production_stages(name, _production(settings, name), settings, layout, workers)
     ]
     features = tuple(f"features_{name}" for name in names)
-    shared = {"seed": settings.seed, "test_fraction": settings.test_fraction}
-    plain = settings.model_dump(mode="json")
+    shared = {"seed": settings.seed, "test_fraction": settings.test_fraction, "quality": plain["quality"]}
     stages.append(
         Stage(
             "baselines",
@@ -124,7 +124,7 @@ def comparison_stages(
                 f"train the network for {'gamma/hadron' if task == 'classifier' else 'energy'}",
                 partial(work.train_network, settings, layout, names, task, device),
                 (layout.models / f"{task}.pt",),
-                {**shared, task: plain[task], "quality": plain["quality"] if settings.train_on_quality else None},
+                {**shared, task: plain[task]},
                 ("baselines", *features),
             )
         )
@@ -135,7 +135,7 @@ def comparison_stages(
             "predict with every method",
             partial(work.predict, settings, layout, sets, REAL, device),
             tuple(layout.predictions(m, n) for m in work.METHODS for n in sets),
-            {**shared, "quality": plain["quality"], "predict": plain["predict"], "real": bool(real_files)},
+            {**shared, "predict": plain["predict"], "real": bool(real_files)},
             ("baselines", "classifier", "energy", *(("real",) if real_files else ())),
         )
     )

@@ -54,8 +54,6 @@ class ComparisonSettings(Settings):
     """Cleaning and image parameters."""
     quality: QualitySettings = QualitySettings()
     """Cuts that decide which events are judged, the same for all methods."""
-    train_on_quality: bool = True
-    """Train the networks on the events that pass the quality cuts, as the forests and tables are, or on all."""
     baselines: BaselineSettings = BaselineSettings()
     """Direction by DISP, lookup tables and forests."""
     classifier: ModelSettings = ModelSettings()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from magicnn.baselines.suite import BASELINE_FILES
 from magicnn.images.features import FeatureTable, extract_features
@@ -15,6 +16,7 @@ from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.predictions import PredictionTable, load_predictions
+from magicnn.simulation.matching import matched_selection
 from magicnn.simulation.settings import ProductionSettings
 
 if TYPE_CHECKING:
@@ -75,9 +77,13 @@ def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequen
     """Fit DISP, lookup tables and forests to the training showers."""
     from magicnn.baselines.suite import Baselines
 
-    tables = [_training_features(settings, layout, name) for name in names]
-    Baselines.fit(tables, settings.baselines, seed=settings.seed).save(layout.models)
-    return {"events": sum(len(t) for t in tables)}
+    tables = []
+    for name in names:
+        features = FeatureTable.load(layout.features(name))
+        tables.append(features.select(_judgeable(settings, layout, name, features) & ~_is_test(settings, features)))
+    fitted = Baselines.fit(tables, settings.baselines.with_quality(settings.quality), seed=settings.seed)
+    fitted.save(layout.models)
+    return {name: len(table) for name, table in zip(names, tables, strict=True)}
 
 
 def train_network(
@@ -92,9 +98,7 @@ def train_network(
     for name in names:
         if _particle(name) in _TASK_PARTICLES[task]:
             features = _all_features(layout, name)
-            rows = ~is_test(features, fraction=settings.test_fraction, seed=settings.seed)
-            if settings.train_on_quality:
-                rows &= passes_quality(features, settings.quality)
+            rows = _judgeable(settings, layout, name, features) & ~_is_test(settings, features)
             sources.append(Source(EventSet(layout.events(name)), features, rows))
     trained = train(sources, layout.models / f"{task}.pt", settings=model, device=device)
     return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
@@ -117,14 +121,16 @@ def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str
             events = event_set.read()
         generated = dict(events.meta.generated)
         if name != real:
-            test = is_test(features, fraction=settings.test_fraction, seed=settings.seed)
+            test = _is_test(settings, features)
+            valid = _judgeable(settings, layout, name, features)[test]
             events, features = events.select(test), features.select(test)
             generated["n_thrown"] *= settings.test_fraction
+        else:
+            valid = passes_quality(features, settings.quality)
         tables = (
             predict_network(networks, events, features, method="CNN", settings=settings.predict),
             *baselines.predict(features, settings.quality),
         )
-        valid = passes_quality(features, settings.quality)
         for table in tables:
             judged = table.with_columns(is_valid=valid)
             PredictionTable(judged.method, judged.columns, judged.particle, generated, judged.meta).save(
@@ -149,9 +155,19 @@ def _particle(name: str) -> str:
     return name.rsplit("_", 1)[0]
 
 
-def _training_features(settings: ComparisonSettings, layout: RunLayout, name: str) -> FeatureTable:
-    features = FeatureTable.load(layout.features(name))
-    return features.select(~is_test(features, fraction=settings.test_fraction, seed=settings.seed))
+def _is_test(settings: ComparisonSettings, features: FeatureTable) -> NDArray[np.bool_]:
+    return is_test(features, fraction=settings.test_fraction, seed=settings.seed)
+
+
+def _judgeable(settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable) -> NDArray[np.bool_]:
+    """Tell which simulated events methods are trained and judged on: quality, and directions like the protons'."""
+    rows = passes_quality(features, settings.quality)
+    particle, zenith = name.rsplit("_", 1)
+    if particle == "gamma_diffuse":
+        protons = FeatureTable.load(layout.features(f"proton_{zenith}"))
+        protons = protons.select(passes_quality(protons, settings.quality))
+        rows[rows] = matched_selection(features.select(rows).columns, protons.columns, seed=settings.seed)
+    return rows
 
 
 def _all_features(layout: RunLayout, name: str) -> FeatureTable:

@@ -14,8 +14,8 @@ from magicnn.runs import seed_sequence
 
 __all__ = ["matched_selection", "true_offset_deg"]
 
-_N_OFFSET_BINS = 10
-_N_ZENITH_BINS = 4
+_N_OFFSET_BINS = 6
+_N_ZENITH_BINS = 3
 _N_ROUNDS = 5
 
 
@@ -62,7 +62,7 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
     Notes
     -----
     The ratio of the densities is the product of a factor of the offset and one of the pointing's zenith angle, in
-    ten and four bins with equally many reference events, found by iterative proportional fitting. A candidate is
+    six and three bins with equally many reference events, found by iterative proportional fitting. A candidate is
     kept with the probability of its ratio over the greatest one.
     """
     samples = [(true_offset_deg(c), np.asarray(c["pointing_zenith_deg"])) for c in (candidates, reference)]
