@@ -79,8 +79,9 @@ def _notes(settings: ComparisonSettings) -> tuple[str, ...]:
         "Everything simulated here comes from the package's own shower and detector simulation with a compact hadronic "
         "model, not from MAGIC's Monte Carlo; published points are drawn for orientation.",
         "All methods are trained on the same showers and judged on other ones, on events that pass the same quality "
-        f"cuts (size above {settings.quality.min_size_pe:g} phe in each telescope, image axes that cross). Diffuse gammas "
-        "are thinned out until their directions in the camera and pointings are distributed as the protons'.",
+        f"cuts (size above {settings.quality.min_size_pe:g} phe in each telescope, image axes that cross).",
+        "Diffuse gammas are thinned out until their directions in the camera and their pointings are distributed as "
+        "those of the protons.",
         f"Besides the pixels the networks get these image and stereo parameters: {named}.",
     )
 
