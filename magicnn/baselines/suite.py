@@ -65,14 +65,23 @@ class Baselines:
     energy_forest: EnergyForest
 
     @classmethod
-    def fit(cls, tables: Sequence[FeatureTable], settings: BaselineSettings, *, seed: int) -> Baselines:
+    def fit(
+        cls,
+        gammas: Sequence[FeatureTable],
+        classified: Sequence[FeatureTable],
+        settings: BaselineSettings,
+        *,
+        seed: int,
+    ) -> Baselines:
         """Fit all baselines to simulated events.
 
         Parameters
         ----------
-        tables : sequence of FeatureTable
-            One per event set, training showers only. Gammas from one angle to the pointing serve the energy, diffuse
-            gammas and protons the separation, all gammas the direction.
+        gammas : sequence of FeatureTable
+            Gammas for direction and energy. The lookup tables are filled with those from one angle to the pointing,
+            as MAGIC's are; the forests learn from all.
+        classified : sequence of FeatureTable
+            Diffuse gammas and hadrons for the separation.
         settings : BaselineSettings
             How.
         seed : int
@@ -85,28 +94,20 @@ class Baselines:
         Raises
         ------
         InputError
-            Gammas from one angle, diffuse gammas or protons are missing.
+            There are no gammas from one angle to the pointing, or too few events of a kind.
         """
-        ring, diffuse, protons = [], [], []
-        for table in tables:
-            if not (table.meta.particle or "").startswith("gamma"):
-                protons.append(table)
-            elif Generated.from_mapping(table.meta.generated).is_point_source:
-                ring.append(table)
-            else:
-                diffuse.append(table)
-        for group, what in ((ring, "gammas from one angle"), (diffuse, "diffuse gammas"), (protons, "protons")):
-            if not group:
-                raise InputError(
-                    f"baselines: no event set of {what} among the {len(tables)} given; all three are needed"
-                )
-        disp = DispDirection.fit(concatenate_features([*ring, *diffuse]), settings.disp, seed=seed)
-        energy_events = disp.apply(concatenate_features(ring))
+        ring = [t for t in gammas if Generated.from_mapping(t.meta.generated).is_point_source]
+        if not ring or not classified:
+            raise InputError(
+                f"baselines: {len(gammas)} gamma event sets, {len(ring)} of them with one angle to the pointing, and "
+                f"{len(classified)} event sets to separate; both must be there"
+            )
+        disp = DispDirection.fit(concatenate_features(gammas), settings.disp, seed=seed)
         return cls(
             disp,
-            EnergyLookup.fit(energy_events, settings.lookup),
-            ParticleForest.fit(concatenate_features([*diffuse, *protons]), settings.forest, seed=seed),
-            EnergyForest.fit(energy_events, settings.forest, seed=seed),
+            EnergyLookup.fit(disp.apply(concatenate_features(ring)), settings.lookup),
+            ParticleForest.fit(concatenate_features(classified), settings.forest, seed=seed),
+            EnergyForest.fit(concatenate_features(gammas), settings.forest, seed=seed),
         )
 
     def predict(

@@ -52,6 +52,8 @@ def baseline(
         tables = [FeatureTable.load(path) for path in features]
     else:
         tables = [extract_features(EventSet(path)) for path in events]
-    fitted = Baselines.fit(tables, settings, seed=seed)
+    gammas = [t for t in tables if (t.meta.particle or "").startswith("gamma")]
+    classified = [t for t in tables if t.meta.particle != "gamma"]
+    fitted = Baselines.fit(gammas, classified, settings, seed=seed)
     fitted.save(output)
     typer.echo(f"{fitted!r} in {output}")

@@ -36,7 +36,7 @@ __all__ = [
 METHODS = ("CNN", "forest", "LUT")
 """The methods that are compared, as reports name them."""
 
-_TASK_PARTICLES = {"classifier": ("gamma_diffuse", "proton"), "energy": ("gamma",)}
+_TASK_PARTICLES = {"classifier": ("gamma_diffuse", "proton"), "energy": ("gamma", "gamma_diffuse")}
 
 Counts = Mapping[str, Any]
 
@@ -77,13 +77,14 @@ def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequen
     """Fit DISP, lookup tables and forests to the training showers."""
     from magicnn.baselines.suite import Baselines
 
-    tables = []
+    training: dict[str, list[FeatureTable]] = {task: [] for task in _TASK_PARTICLES}
     for name in names:
         features = FeatureTable.load(layout.features(name))
-        tables.append(features.select(_judgeable(settings, layout, name, features) & ~_is_test(settings, features)))
-    fitted = Baselines.fit(tables, settings.baselines.with_quality(settings.quality), seed=settings.seed)
-    fitted.save(layout.models)
-    return {name: len(table) for name, table in zip(names, tables, strict=True)}
+        for task in _tasks(name):
+            training[task].append(features.select(_training_rows(settings, layout, name, task, features)))
+    baselines = settings.baselines.with_quality(settings.quality)
+    Baselines.fit(training["energy"], training["classifier"], baselines, seed=settings.seed).save(layout.models)
+    return {task: sum(len(table) for table in tables) for task, tables in training.items()}
 
 
 def train_network(
@@ -96,9 +97,9 @@ def train_network(
     model = settings.classifier if task == "classifier" else settings.energy
     sources: list[Source] = []
     for name in names:
-        if _particle(name) in _TASK_PARTICLES[task]:
+        if task in _tasks(name):
             features = _all_features(layout, name)
-            rows = _judgeable(settings, layout, name, features) & ~_is_test(settings, features)
+            rows = _training_rows(settings, layout, name, task, features)
             sources.append(Source(EventSet(layout.events(name)), features, rows))
     trained = train(sources, layout.models / f"{task}.pt", settings=model, device=device)
     return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
@@ -151,8 +152,9 @@ def judge(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str])
     return {"rows": len(metrics.rows)}
 
 
-def _particle(name: str) -> str:
-    return name.rsplit("_", 1)[0]
+def _tasks(name: str) -> list[str]:
+    """Tasks that the events of a production are for."""
+    return [task for task, particles in _TASK_PARTICLES.items() if name.rsplit("_", 1)[0] in particles]
 
 
 def _is_test(settings: ComparisonSettings, features: FeatureTable) -> NDArray[np.bool_]:
@@ -160,7 +162,7 @@ def _is_test(settings: ComparisonSettings, features: FeatureTable) -> NDArray[np
 
 
 def _judgeable(settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable) -> NDArray[np.bool_]:
-    """Tell which simulated events methods are trained and judged on: quality, and directions like the protons'."""
+    """Tell which events the separation is trained and judged on: quality, and directions like the protons'."""
     rows = passes_quality(features, settings.quality)
     particle, zenith = name.rsplit("_", 1)
     if particle == "gamma_diffuse":
@@ -168,6 +170,14 @@ def _judgeable(settings: ComparisonSettings, layout: RunLayout, name: str, featu
         protons = protons.select(passes_quality(protons, settings.quality))
         rows[rows] = matched_selection(features.select(rows).columns, protons.columns, seed=settings.seed)
     return rows
+
+
+def _training_rows(
+    settings: ComparisonSettings, layout: RunLayout, name: str, task: str, features: FeatureTable
+) -> NDArray[np.bool_]:
+    is_classifier = task == "classifier"
+    rows = _judgeable(settings, layout, name, features) if is_classifier else passes_quality(features, settings.quality)
+    return rows & ~_is_test(settings, features)
 
 
 def _all_features(layout: RunLayout, name: str) -> FeatureTable:
