@@ -83,7 +83,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             keyword,
             default=0,
             annotation=Annotated[
-                int, typer.Option("-v", "--verbose", count=True, help="Say more; tracebacks of errors.")
+                int,
+                typer.Option("-v", "--verbose", count=True, show_default=False, help="Say more; tracebacks of errors."),
             ],
         ),
         inspect.Parameter(

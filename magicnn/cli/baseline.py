@@ -24,7 +24,8 @@ def baseline(
         Path | None, typer.Option(help="YAML file with the groups disp, lookup, forest; defaults otherwise.")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same forests.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what the folder holds.")] = False,

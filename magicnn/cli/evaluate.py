@@ -19,7 +19,9 @@ def evaluate(
     ],
     output: Annotated[Path, typer.Option(help="Folder for metrics.ecsv and metrics.json.")] = Path(),
     config: Annotated[Path | None, typer.Option(help="YAML file with bins, cuts and bootstrap.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Change a setting: KEY=VALUE, repeatable.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: KEY=VALUE, repeatable.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the bootstrap; the file's when not given.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace metrics that are there already.")] = False,
     dry_run: Annotated[

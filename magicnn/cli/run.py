@@ -16,11 +16,13 @@ def run(
         "runs/full_comparison"
     ),
     real: Annotated[
-        list[Path] | None, typer.Option(help="Real MAGIC file to predict on; once per telescope and sub-run.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Real MAGIC file to predict on; repeatable, both telescopes."),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="The preset of the same job that ends in 5 minutes.")] = False,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random; the file's when not given.")] = None,
     workers: Annotated[

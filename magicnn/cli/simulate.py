@@ -21,7 +21,8 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same events.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core when not given.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
 ) -> None:

@@ -28,7 +28,8 @@ def train(
         Path | None, typer.Option(help="YAML file with the groups inputs, network, training; defaults otherwise.")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting: KEY.SUB=VALUE, repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed: the same one gives the same model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
