@@ -21,7 +21,7 @@ quick: $(STAMP)
 	$(BIN)/magicnn run analysis/full_comparison.yaml --quick --output runs/quick $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -1,0 +1,62 @@
+"""The frame of the command line: help, versions, exit codes, one line for every mistake."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from magicnn import __version__
+from magicnn.cli import app
+
+COMMANDS = ["simulate", "convert", "info", "train", "baseline", "predict", "evaluate", "report", "run"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    result = call(command, "--help")
+    assert result.exit_code == 0
+    assert "--verbose" in result.output
+    if command != "info":
+        assert "--output" in result.output
+        assert "--dry-run" in result.output
+
+
+def test_version():
+    assert call("--version").output.strip() == f"magicnn {__version__}"
+
+
+def test_help_does_not_load_the_heavy_packages():
+    heavy = {"torch", "numba", "scipy", "sklearn", "h5py", "ctapipe", "uproot", "matplotlib"}
+    script = f"import sys, magicnn.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml: cannot be read"),
+        (["run", "--nonsense"], 2, "No such option"),
+        (["fly"], 2, "No such command"),
+        (["convert", "nowhere.root", "--output", "x.h5"], 3, "nowhere.root"),
+        (["info", "nowhere.h5"], 3, "nowhere.h5"),
+        (["train", "nowhere.h5", "--output", "x.pt"], 3, "nowhere.h5"),
+        (["baseline", "nowhere.h5", "--output", "x"], 3, "nowhere.h5"),
+        (["evaluate", "nowhere.h5", "--output", "x"], 3, "nowhere.h5"),
+        (["simulate", "nowhere.yaml", "--output", "x.h5"], 2, "nowhere.yaml"),
+    ],
+)
+def test_mistakes_are_one_line_with_the_right_exit_code(arguments, code, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == code
+    assert words in result.output
+    assert "Traceback" not in result.output
+    if code == 3:
+        assert len(result.output.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,125 @@
+"""The main job, at a size that says nothing about methods."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from magicnn.config import load_settings
+from magicnn.errors import ConfigError
+from magicnn.io.eventset import EventSet
+from magicnn.pipeline.comparison import comparison_stages, describe_plan, run_comparison
+from magicnn.pipeline.layout import RunLayout
+from magicnn.pipeline.settings import ComparisonSettings, load_comparison
+from magicnn.predictions import load_predictions
+
+SMALL = [
+    "zenith_ranges=[za05to35]",
+    "events={gamma: 120, gamma_diffuse: 120, proton: 60}",
+    "classifier.training.epochs=2",
+    "energy.training.epochs=2",
+    "baselines.forest.n_trees=20",
+    "baselines.disp.n_trees=40",
+    "evaluation.n_replicates=30",
+]
+
+
+def test_presets_and_overrides(job):
+    plain, quick = load_comparison(job), load_comparison(job, ["events.proton=7"], preset="quick")
+    assert quick.events.proton == 7
+    assert quick.events.gamma < plain.events.gamma
+    assert quick.baselines == plain.baselines
+    assert plain.mc_configs.is_dir()
+    with pytest.raises(ConfigError, match="did you mean 'quick'"):
+        load_comparison(job, preset="quik")
+    with pytest.raises(ConfigError, match=r"classifier\.training\.heads"):
+        load_comparison(job, ["classifier.training.heads=[energy]"])
+
+
+def test_the_forest_is_the_published_one(job):
+    forest = load_comparison(job).baselines.forest
+    assert (forest.n_trees, forest.max_depth, forest.min_samples_leaf) == (150, 50, 2)
+
+
+def test_plan_names_every_stage(job, tmp_path):
+    settings = load_comparison(job)
+    plan = describe_plan(settings, tmp_path / "run")
+    assert "simulate proton_za62to70" in plan
+    assert "train the network for energy" in plan
+    assert not (tmp_path / "run").exists()
+
+
+def test_stages_need_only_what_comes_before(job, tmp_path):
+    seen = set()
+    for stage in comparison_stages(load_comparison(job), RunLayout(tmp_path)):
+        assert set(stage.needs) <= seen
+        assert stage.name not in seen
+        seen.add(stage.name)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    job = Path(__file__).parents[2] / "analysis" / "full_comparison.yaml"
+    if not job.exists():
+        pytest.skip("analysis/ is not beside the tests")
+    settings = load_comparison(job, SMALL)
+    folder = tmp_path_factory.mktemp("comparison") / "run"
+    run_comparison(settings, folder, device="cpu")
+    return settings, folder
+
+
+def test_the_run_directory_holds_everything(finished):
+    settings, folder = finished
+    layout = RunLayout(folder)
+    assert (layout.report / "index.html").stat().st_size > 100_000
+    assert load_settings(ComparisonSettings, layout.config) == settings
+    rows = json.loads((layout.report / "metrics.json").read_text())["rows"]
+    assert {"CNN", "forest", "LUT"} <= {row["method"] for row in rows}
+    assert "simulate proton_za05to35" in (folder / "log.txt").read_text()
+
+
+def test_no_method_saw_the_showers_it_is_judged_on(finished):
+    settings, folder = finished
+    layout = RunLayout(folder)
+    for name in ("gamma_za05to35", "proton_za05to35"):
+        with EventSet(layout.events(name)) as events:
+            showers = events.columns(["shower_id"])["shower_id"]
+            thrown = events.meta.generated["n_thrown"]
+        tables = {m: load_predictions(layout.predictions(m, name)) for m in ("CNN", "forest", "LUT")}
+        judged = set(tables["CNN"]["shower_id"].tolist())
+        assert 0 < len(judged) < len(set(showers.tolist()))
+        for table in tables.values():
+            assert set(table["shower_id"].tolist()) == judged
+            assert table.generated["n_thrown"] == pytest.approx(thrown * settings.test_fraction)
+
+
+def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished):
+    settings, folder = finished
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+    run_comparison(settings, folder, device="cpu")
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
+    changed = settings.model_copy(update={"test_fraction": 0.5})
+    with pytest.raises(ConfigError, match="done with other settings"):
+        run_comparison(changed, folder, device="cpu")
+
+
+@pytest.mark.slow
+def test_a_killed_run_ends_in_the_same_metrics(finished, tmp_path):
+    """Killed at two moments, the same command continues and ends in the same numbers, byte for byte."""
+    _, folder = finished
+    job = Path(__file__).parents[2] / "analysis" / "full_comparison.yaml"
+    changes = [word for text in SMALL for word in ("--set", text)]
+    command = [sys.executable, "-m", "magicnn", "run", str(job), "--output", str(tmp_path / "run"), "--device", "cpu"]
+    for landmark in ("features_gamma_diffuse_za05to35.json", "classifier.json"):
+        process = subprocess.Popen([*command, *changes], stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (tmp_path / "run" / "stages" / landmark).exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run([*command, *changes], check=True, stderr=subprocess.DEVNULL)
+    for name in ("metrics.json", "metrics.ecsv"):
+        assert (tmp_path / "run" / "report" / name).read_bytes() == (folder / "report" / name).read_bytes()
