@@ -17,7 +17,7 @@ def test_no_shower_is_on_both_sides(showers, n_uses, seed):
     ids = np.random.default_rng(seed).permutation(ids)
     part = split_by_shower(ids, [0.5, 0.3, 0.2], seed=seed)
     sides = [set(ids[part == k].tolist()) for k in range(3)]
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert sum(map(len, sides)) == len(set().union(*sides))
     assert set(part.tolist()) <= {0, 1, 2}
 
 
