@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from magicnn.cli import app
+from magicnn.evaluation.metrics_table import METRICS
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("tutorial.md", "howto.md")
@@ -68,3 +69,8 @@ def test_pages_name_every_command():
     pages = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in PAGES)
     for command in app.registered_commands:
         assert f"magicnn {command.callback.__name__}" in pages
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_definitions_name_every_metric(metric):
+    assert f"`{metric}`" in (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
