@@ -16,6 +16,7 @@ from magicnn.generated import Generated
 from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
+from magicnn.runs import progress
 
 __all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines"]
 
@@ -102,13 +103,17 @@ class Baselines:
                 f"baselines: {len(gammas)} gamma event sets, {len(ring)} of them with one angle to the pointing, and "
                 f"{len(classified)} event sets to separate; both must be there"
             )
-        disp = DispDirection.fit(concatenate_features(gammas), settings.disp, seed=seed)
-        return cls(
-            disp,
-            EnergyLookup.fit(disp.apply(concatenate_features(ring)), settings.lookup),
-            ParticleForest.fit(concatenate_features(classified), settings.forest, seed=seed),
-            EnergyForest.fit(concatenate_features(gammas), settings.forest, seed=seed),
-        )
+        all_gammas = concatenate_features(gammas)
+        with progress(total=4, description="baselines", unit="fit") as bar:
+            disp = DispDirection.fit(all_gammas, settings.disp, seed=seed)
+            bar.update()
+            lookup = EnergyLookup.fit(disp.apply(concatenate_features(ring)), settings.lookup)
+            bar.update()
+            particle_forest = ParticleForest.fit(concatenate_features(classified), settings.forest, seed=seed)
+            bar.update()
+            energy_forest = EnergyForest.fit(all_gammas, settings.forest, seed=seed)
+            bar.update()
+        return cls(disp, lookup, particle_forest, energy_forest)
 
     def predict(
         self, features: FeatureTable, quality: QualitySettings = STANDARD_QUALITY
