@@ -39,7 +39,7 @@ class ComparisonSettings(Settings):
     title: str = "Networks against lookup tables and forests"
     """Title of the report."""
     seed: int = Field(default=1, ge=0)
-    """Seed of everything random."""
+    """Seed of everything random, also of the networks and the bootstrap unless they name their own."""
     mc_configs: Path = Path("mc_configs")
     """Folder of the productions' YAML files, relative to the YAML file of the job."""
     zenith_ranges: tuple[str, ...] = Field(default=("za05to35", "za35to50", "za50to62", "za62to70"), min_length=1)
@@ -102,10 +102,19 @@ def load_comparison(
         if preset not in presets:
             raise ConfigError(f"{path}: no preset {preset!r}; {nearest_names(preset, presets)}")
         values = _merged(values, presets[preset])
-    settings = validate_settings(ComparisonSettings, apply_overrides(values, overrides), where=str(path))
+    settings = validate_settings(ComparisonSettings, _seeded(apply_overrides(values, overrides)), where=str(path))
     if settings.mc_configs.is_absolute():
         return settings
     return settings.model_copy(update={"mc_configs": Path(path).parent / settings.mc_configs})
+
+
+def _seeded(values: dict[str, Any]) -> dict[str, Any]:
+    """Give the seed of the job to the groups that have one of their own and do not say it."""
+    if isinstance(values.get("seed"), int):
+        seed = {"seed": values["seed"]}
+        own = {"classifier": {"training": seed}, "energy": {"training": seed}, "evaluation": seed}
+        return dict(_merged(own, values))
+    return values
 
 
 def _merged(values: Any, changes: Any) -> Any:

@@ -78,7 +78,8 @@ def execute(
     keys: dict[str, str] = {}
     for stage in stages:
         keys[stage.name] = content_hash([stage.name, stage.settings, {n: keys[n] for n in stage.needs}])
-    todo = []
+    todo: list[Stage] = []
+    outdated: list[Stage] = []
     for stage in stages:
         record = _record(directory, stage.name)
         is_done = record is not None and all(path.exists() for path in stage.outputs)
@@ -89,8 +90,12 @@ def execute(
                     "give another --output, or --update to do again what the changed settings touch"
                 )
             is_done = False
+            outdated.append(stage)
         if not is_done:
             todo.append(stage)
+    for stage in outdated:
+        for path in stage.outputs:
+            path.unlink()
     if todo and on_start is not None:
         on_start()
     for number, stage in enumerate(todo, start=1):

@@ -40,6 +40,12 @@ def test_presets_and_overrides(job):
         load_comparison(job, ["classifier.training.heads=[energy]"])
 
 
+def test_one_seed_reaches_everything_random(job):
+    settings = load_comparison(job, ["seed=42", "energy.training.seed=5"])
+    assert settings.classifier.training.seed == settings.evaluation.seed == settings.seed == 42
+    assert settings.energy.training.seed == 5
+
+
 def test_the_forest_is_the_published_one(job):
     forest = load_comparison(job).baselines.forest
     assert (forest.n_trees, forest.max_depth, forest.min_samples_leaf) == (150, 50, 2)

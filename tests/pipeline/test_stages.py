@@ -17,6 +17,7 @@ class Job:
         ]
 
     def work(self, name):
+        assert not (self.folder / name).exists(), "what is outdated is removed first"
         self.ran.append(name)
         (self.folder / name).write_text(name)
         return {"events": 3}
