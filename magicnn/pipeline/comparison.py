@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -164,8 +164,17 @@ def comparison_stages(
 
 
 def _production(settings: ComparisonSettings, name: str) -> ProductionSettings:
-    overrides = [f"{key}={value}" for key, value in settings.production.items()]
+    overrides = [f"{key}={value}" for key, value in _dotted(settings.production)]
     return settings_from_yaml(settings.mc_configs / f"{name}.yaml", overrides)
+
+
+def _dotted(values: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, Any]]:
+    """Give nested settings with dotted names, so that one of a group can be changed alone."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{group}{key}.")
+        else:
+            yield f"{group}{key}", value
 
 
 def _production_stages(

@@ -59,6 +59,16 @@ def test_plan_names_every_stage(job, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_one_setting_of_a_production_changes_alone(job, tmp_path):
+    nested = load_comparison(job, ["production.site.light_scale=0.6", "production.reuse=3"])
+    dotted = load_comparison(job, ["production={site.light_scale: 0.6, reuse: 3}"])
+    plain = load_comparison(job)
+    first = [comparison_stages(s, RunLayout(tmp_path))[0].settings["production"] for s in (nested, dotted, plain)]
+    assert first[0] == first[1]
+    assert first[0]["site"] == first[2]["site"] | {"light_scale": 0.6}
+    assert first[0]["reuse"] == 3
+
+
 def test_stages_need_only_what_comes_before(job, tmp_path):
     seen = set()
     for stage in comparison_stages(load_comparison(job), RunLayout(tmp_path)):
