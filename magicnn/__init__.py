@@ -26,7 +26,22 @@ _HOMES = {
     "open_events": "magicnn.io",
 }
 
-__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are strings
+__all__ = [
+    "Camera",
+    "CheckpointError",
+    "ConfigError",
+    "EventBatch",
+    "EventMeta",
+    "EventSet",
+    "HexGrid",
+    "InputError",
+    "MagicnnError",
+    "MissingDependencyError",
+    "PredictionTable",
+    "__version__",
+    "load_predictions",
+    "open_events",
+]
 
 if TYPE_CHECKING:
     from magicnn.camera import Camera
