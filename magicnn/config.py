@@ -101,7 +101,8 @@ def validate_settings(model: type[_S], values: Mapping[str, Any], *, where: str)
                     f"{path}: unknown setting, {nearest_names(str(mistake['loc'][-1]), _names(model, mistake['loc']))}"
                 )
             else:
-                lines.append(f"{path or 'settings'}: {mistake['msg']}, got {mistake['input']!r}")
+                given = "" if isinstance(mistake["input"], Mapping) else f", got {mistake['input']!r}"
+                lines.append(f"{path or 'settings'}: {mistake['msg']}{given}")
         raise ConfigError(f"{where}: " + "; ".join(lines)) from error
 
 

@@ -171,5 +171,9 @@ def load_predictions(path: Path | str) -> PredictionTable:
             )
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except (OSError, KeyError, ValueError) as error:
+    except OSError as error:
+        if not h5py.is_hdf5(path):
+            raise InputError(f"{path}: not a prediction file of magicnn (not HDF5)") from error
+        raise InputError(f"{path}: damaged prediction file ({error})") from error
+    except (KeyError, ValueError) as error:
         raise InputError(f"{path}: damaged prediction file ({error})") from error

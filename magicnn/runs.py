@@ -57,7 +57,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     InputError
-        The folder cannot be written.
+        The file or its folder cannot be written: no permission, no space, not a folder.
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -68,13 +68,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         partial.replace(target)
-    except PermissionError as error:
-        raise InputError(f"{target}: no permission to write") from error
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        else:
-            partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if partial.is_dir():
+                shutil.rmtree(partial)
+            else:
+                partial.unlink(missing_ok=True)
 
 
 def progress(items: Iterable[_T] | None = None, *, total: int | None = None, description: str, unit: str = "it") -> Any:
@@ -106,7 +107,7 @@ def progress(items: Iterable[_T] | None = None, *, total: int | None = None, des
         unit=unit,
         dynamic_ncols=is_terminal,
         mininterval=0.2 if is_terminal else 30.0,
-        disable=logging.getLogger("magicnn").getEffectiveLevel() > logging.INFO,
+        disable=any(h.level > logging.INFO for h in _terminal_handlers()),
     )
 
 
@@ -211,22 +212,30 @@ def configure_logging(verbosity: int = 0) -> None:
         -1 warnings only, 0 one line per stage, 1 shapes and details.
     """
     logger = logging.getLogger("magicnn")
-    logger.setLevel({-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG))
+    level = {-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG)
+    logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     to_terminal = _ProgressSafeHandler()
     to_terminal.setFormatter(_LAYOUT)
+    to_terminal.setLevel(level)
     logger.addHandler(to_terminal)
 
 
 def log_to_file(path: Path | str) -> None:
-    """Send the package's log to a file of the run too; it is appended to."""
+    """Send the package's log to a file of the run too, however quiet the terminal is; it is appended to."""
+    logger = logging.getLogger("magicnn")
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(path, encoding="utf-8")
     to_file.setFormatter(_LAYOUT)
-    logging.getLogger("magicnn").addHandler(to_file)
+    logger.addHandler(to_file)
+
+
+def _terminal_handlers() -> list[logging.Handler]:
+    return [h for h in logging.getLogger("magicnn").handlers if isinstance(h, _ProgressSafeHandler)]
 
 
 class _ProgressSafeHandler(logging.Handler):

@@ -63,8 +63,10 @@ def test_bad_files(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         load_predictions(tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("hello")
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="not HDF5"):
         load_predictions(tmp_path / "text.h5")
+    with pytest.raises(InputError, match="not HDF5"):
+        load_predictions(tmp_path)
     with h5py.File(tmp_path / "other.h5", "w"):
         pass
     with pytest.raises(InputError, match="not a prediction file"):

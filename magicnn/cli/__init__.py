@@ -21,7 +21,7 @@ from magicnn.cli.report import report
 from magicnn.cli.run import run
 from magicnn.cli.simulate import simulate
 from magicnn.cli.train import train
-from magicnn.errors import MagicnnError
+from magicnn.errors import InputError, MagicnnError
 
 __all__ = ["app", "main"]
 
@@ -71,8 +71,13 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
                 logging.getLogger("magicnn").debug("where it happened", exc_info=True)
             typer.echo(f"magicnn: {error}", err=True)
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if verbose:
+                logging.getLogger("magicnn").debug("where it happened", exc_info=True)
+            typer.echo(f"magicnn: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+            raise typer.Exit(InputError.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("magicnn: interrupted; the same command continues where it stopped", err=True)
+            typer.echo("magicnn: interrupted; simulate, convert, train and run continue when called again", err=True)
             raise typer.Exit(_INTERRUPTED) from None
 
     signature = inspect.signature(command, eval_str=True)
