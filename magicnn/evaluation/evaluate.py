@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from magicnn.errors import InputError
 from magicnn.evaluation.binning import ALL_ENERGIES, Range
 from magicnn.evaluation.classification_rows import classification_rows
 from magicnn.evaluation.energy_rows import energy_rows, threshold_row
 from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
 from magicnn.evaluation.rows import efficiency_row
-from magicnn.evaluation.samples import Role, Sample, align
+from magicnn.evaluation.samples import Role, Sample, align, role_of
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.predictions import PredictionTable
 
@@ -43,9 +44,15 @@ def evaluate(
     Raises
     ------
     InputError
-        See `magicnn.evaluation.samples.align`.
+        There are tables, but none of simulated gammas or protons; see also `magicnn.evaluation.samples.align`.
     """
     settings = settings or EvaluationSettings()
+    tables = [table for many in predictions.values() for table in many]
+    if tables and not any(role_of(table) for table in tables):
+        raise InputError(
+            f"none of the {len(tables)} prediction tables is of simulated gammas or protons, so that nothing can be "
+            "judged; give predictions for simulated test events"
+        )
     samples = align(predictions)
     methods = sorted(predictions)
     rows: list[MetricRow] = []
@@ -75,7 +82,7 @@ def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[Me
             said = [
                 np.isfinite(values)
                 for name, values in sample.predictions[method].items()
-                if name in ("gammaness", "reco_energy_gev") and sample.has(method, name)
+                if name in ("gammaness", "reco_energy_gev") and name in sample.estimates[method]
             ]
             kept.append(np.logical_and.reduce([sample.is_valid[method], *said]))
             shower.append(sample.shower + n_showers)

@@ -58,6 +58,8 @@ class Sample:
         The method's own quality cuts.
     generated : tuple of Generated
         The productions that the events come from; empty when not known.
+    estimates : mapping of method to frozenset of str
+        Columns that the method's tables contain, finite or not.
     """
 
     role: Role
@@ -66,6 +68,7 @@ class Sample:
     predictions: Mapping[str, Mapping[str, Floats]]
     is_valid: Mapping[str, NDArray[np.bool_]]
     generated: tuple[Generated, ...]
+    estimates: Mapping[str, frozenset[str]]
 
     def __len__(self) -> int:
         return len(self.shower)
@@ -80,6 +83,7 @@ class Sample:
             {m: {n: v[which] for n, v in p.items()} for m, p in self.predictions.items()},
             {m: v[which] for m, v in self.is_valid.items()},
             self.generated,
+            self.estimates,
         )
 
     def in_zenith(self, zenith_range_deg: Range) -> Sample:
@@ -145,6 +149,7 @@ def _aligned(role: Role, predictions: Mapping[str, Sequence[PredictionTable]]) -
     shower = np.empty(0, dtype=np.int64)
     said: dict[str, dict[str, Floats]] = {}
     valid: dict[str, NDArray[np.bool_]] = {}
+    estimates: dict[str, frozenset[str]] = {}
     for method, tables in by_method.items():
         own = np.concatenate([_event_ids(t, productions) for t in tables])
         order = np.lexsort(own.T[::-1])
@@ -159,6 +164,7 @@ def _aligned(role: Role, predictions: Mapping[str, Sequence[PredictionTable]]) -
             shower = _shower_numbers(tables, productions, order)
         elif not np.array_equal(own, ids):
             raise InputError(_difference(role, reference, ids, method, own))
+        estimates[method] = frozenset(n for n in _METHOD_COLUMNS if any(n in t for t in tables))
         said[method] = {n: _joined(tables, n, order) for n in _METHOD_COLUMNS}
         valid[method] = np.concatenate([t["is_valid"] if "is_valid" in t else np.ones(len(t), bool) for t in tables])[
             order
@@ -167,7 +173,7 @@ def _aligned(role: Role, predictions: Mapping[str, Sequence[PredictionTable]]) -
         raise InputError(f"predictions of {reference}: {role} events without pointing_zenith_deg cannot be binned")
     known = [p for p in (json.loads(text) for text, _ in productions) if p]
     generated = tuple(Generated.from_mapping(p) for p in known) if len(known) == len(productions) else ()
-    return Sample(role, shower, columns, said, valid, generated)
+    return Sample(role, shower, columns, said, valid, generated, estimates)
 
 
 def _production(table: PredictionTable) -> tuple[str, str]:

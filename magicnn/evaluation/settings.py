@@ -54,6 +54,15 @@ class EvaluationSettings(Settings):
             raise ValueError("gamma efficiencies lie between 0 and 1")
         return values
 
+    @field_validator("zenith_bins_deg")
+    @classmethod
+    def _ranges(cls, values: tuple[Range, ...]) -> tuple[Range, ...]:
+        if not values:
+            raise ValueError("at least one zenith range is needed")
+        if not all(0.0 <= low < high <= 90.0 for low, high in values):
+            raise ValueError("a zenith range is [lower, upper] in degrees, 0 <= lower < upper <= 90")
+        return values
+
     @field_validator("energy_edges_gev")
     @classmethod
     def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:

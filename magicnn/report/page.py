@@ -63,13 +63,15 @@ def _render(inputs: ReportInputs, folder: Path) -> str:
     )
     template = environment.from_string(_resource("report.html"))
     samples = align(inputs.predictions)
-    bins = _zenith_bins(inputs)
+    evaluated = _zenith_bins(inputs)
+    judged = _judged_ranges(inputs)
+    bins = [z for z in evaluated if z in judged]
     light, dark = palette_css()
     zenith = [_range(inputs, samples, z, folder) for z in bins]
     published = [
         {"label": tables.range_label(z), "figures": figures.range_figures(inputs, samples, z, folder)}
         for z in PUBLISHED_ZENITH_BINS_DEG
-        if inputs.metrics.select(task="energy", zenith_deg=z)
+        if z in judged and inputs.metrics.select(task="energy", zenith_deg=z)
     ]
     real = inputs.real
     return template.render(
@@ -80,9 +82,10 @@ def _render(inputs: ReportInputs, folder: Path) -> str:
         dark=dark,
         methods=[(m, colour_property(colour)) for m, colour in method_colours(inputs.predictions).items()],
         ranges=zenith,
+        unjudged=[tables.range_label(z) for z in evaluated if z not in judged],
         published=published,
         citation=PUBLISHED_CITATION,
-        auc=figures.auc_figure(inputs, bins, folder) if figures.gammaness_methods(inputs) else None,
+        auc=figures.auc_figure(inputs, bins, folder) if bins and figures.gammaness_methods(inputs) else None,
         examples=[
             (e.title, event_figures(e, name=f"example_{k}", folder=folder)) for k, e in enumerate(inputs.examples)
         ],
@@ -122,6 +125,15 @@ def _zenith_bins(inputs: ReportInputs) -> list[Range]:
     """Zenith ranges of the evaluation but for those that only serve the published points."""
     found = dict.fromkeys((r.zenith_min_deg, r.zenith_max_deg) for r in inputs.metrics.rows)
     return sorted(z for z in found if z not in PUBLISHED_ZENITH_BINS_DEG)
+
+
+def _judged_ranges(inputs: ReportInputs) -> set[Range]:
+    """Zenith ranges with at least one event that every method judged."""
+    return {
+        (r.zenith_min_deg, r.zenith_max_deg)
+        for r in inputs.metrics.rows
+        if r.task in ("energy", "classification") and r.n_events > 0
+    }
 
 
 def _resource(name: str) -> str:

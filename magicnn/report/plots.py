@@ -35,6 +35,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 _MIN_EVENTS = 20
+_LARGEST_PERCENT = 200.0  # axes of biases and resolutions reach no further, numbers beyond are written at the edge
 
 
 def energy_metric(
@@ -83,6 +84,7 @@ def energy_metric(
         energy = np.sqrt(edges.prod(axis=1)) * shift
         _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method)
         heights.append(np.array([r.value for r in rows]))
+        _write_beyond(ax, energy, 100.0 * heights[-1], colour=colours[method])
     published = published_energy(zenith_deg)
     if published is not None and metric in published.values:
         energy = np.sqrt(published.energy_min_gev * published.energy_max_gev)
@@ -101,15 +103,32 @@ def energy_metric(
     if threshold_gev is not None and np.isfinite(threshold_gev):
         ax.axvline(threshold_gev, color=PUBLISHED_COLOUR, linewidth=0.9, linestyle="--")
     height = 100.0 * np.concatenate(heights)
+    largest, smallest = float(np.max(height, initial=0.0)), float(np.min(height, initial=0.0))
     if metric.startswith("bias"):
         ax.axhline(0.0, color=PUBLISHED_COLOUR, linewidth=0.8)
-        top = max(15.0, 1.15 * float(np.max(np.abs(height), initial=0.0)))
-        ax.set_ylim(-min(top, 30.0), min(top, 80.0))
+        top = min(max(15.0, 1.15 * largest), _LARGEST_PERCENT)
+        ax.set_ylim(-max(min(top, 30.0), -1.15 * smallest), top)
     else:
-        ax.set_ylim(0.0, min(60.0, max(30.0, 1.45 * float(np.max(height, initial=0.0)))))
+        ax.set_ylim(0.0, min(max(30.0, 1.45 * largest), _LARGEST_PERCENT))
     _energy_axis(ax, "true energy")
     ax.set_ylabel(f"{LABELS.get(metric, metric)} [%]")
+    if len(heights) == 1 + (published is not None and metric in published.values):
+        _say_empty(ax, f"fewer than {min_events} events per bin")
     return ax
+
+
+def _say_empty(ax: Axes, why: str) -> None:
+    """Write into a panel without points why there are none."""
+    ax.text(0.5, 0.94, why, transform=ax.transAxes, ha="center", va="top", color=PUBLISHED_COLOUR)
+
+
+def _write_beyond(ax: Axes, x: Floats, percent: Floats, *, colour: str) -> None:
+    """Write numbers that lie above the largest end of the axis at its edge."""
+    for place, number in zip(x.tolist(), percent.tolist(), strict=True):
+        if number > _LARGEST_PERCENT:
+            at = (place, 0.99)
+            transform = ax.get_xaxis_transform()
+            ax.text(*at, f"↑ {number:.0f}", transform=transform, color=colour, rotation=90, ha="center", va="top")
 
 
 def _with_intervals(
@@ -134,32 +153,43 @@ def _energy_axis(ax: Axes, what: str) -> None:
 def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str]) -> Axes:
     """Draw the AUC in bins of estimated energy, with intervals."""
     colours, shapes = method_colours(methods), markers(methods)
+    is_empty = True
     for method in methods:
         rows = metrics.select(method=method, metric="auc", zenith_deg=zenith_deg, is_binned=True)
         rows = [r for r in rows if r.n_events >= 2 * _MIN_EVENTS and np.isfinite(r.value)]
         energy = np.array([np.sqrt(r.energy_min_gev * r.energy_max_gev) for r in rows])
         if rows:
+            is_empty = False
             _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0)
     _energy_axis(ax, "estimated energy")
     ax.set_ylabel(LABELS["auc"])
-    ax.set_ylim(top=1.005)
+    ax.set_ylim(top=1.0 + 0.03 * (1.0 - min(0.9, ax.get_ylim()[0])))
+    if is_empty:
+        _say_empty(ax, f"fewer than {2 * _MIN_EVENTS} events per bin")
     return ax
 
 
 def auc_by_zenith(ax: Axes, metrics: MetricsTable, zenith_bins_deg: Sequence[Range], methods: Sequence[str]) -> Axes:
     """Draw the AUC of every method against the zenith distance, with intervals."""
     colours, shapes = method_colours(methods), markers(methods)
+    step = min(0.8, 0.15 * min((high - low for low, high in zenith_bins_deg), default=0.0))
+    is_empty = True
     for k, method in enumerate(methods):
         rows = [r for z in zenith_bins_deg if (r := metrics.row(method, "auc", z)) and np.isfinite(r.value)]
         if not rows:
             continue
         centre = np.array([0.5 * (r.zenith_min_deg + r.zenith_max_deg) for r in rows])
-        shift = 0.8 * (k - 0.5 * (len(methods) - 1))
+        shift = step * (k - 0.5 * (len(methods) - 1))
+        is_empty = False
         _with_intervals(
             ax, centre + shift, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0
         )
     ticks = [0.5 * (low + high) for low, high in zenith_bins_deg]
     ax.set_xticks(ticks, [f"{low:g}–{high:g}°" for low, high in zenith_bins_deg])
+    if zenith_bins_deg:
+        ax.set_xlim(min(low for low, _ in zenith_bins_deg), max(high for _, high in zenith_bins_deg))
+    if is_empty:
+        _say_empty(ax, "no gammas and protons to tell apart")
     ax.set_xlabel("zenith distance of the pointing")
     ax.set_ylabel(LABELS["auc"])
     return ax
@@ -236,26 +266,47 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
             score = sample.predictions[method]["gammaness"]
             name = f"{method}, {'gammas' if line == '-' else 'protons'}"
             _band(ax, score, edges, colour=colours[method], line=line, label=name)
-    ax.set_yscale("log")
-    ax.set_ylim(bottom=0.02)
+    _density_axis(ax)
+    bottom, top = 0.02, ax.get_ylim()[1]
+    n_columns = max(1, min(3, len(methods)))
+    n_lines = -(-2 * len(methods) // n_columns)
+    # headroom for the legend, so that it covers no data
+    ax.set_ylim(bottom, bottom * (top / bottom) ** (1.0 / (1.0 - 0.05 - 0.08 * n_lines)))
+    ax.legend(loc="upper center", ncols=n_columns, columnspacing=1.0, handlelength=1.6, borderpad=0.1, fontsize=9)
     ax.set_xlim(0.0, 1.0)
     ax.set_xlabel("gammaness")
-    ax.set_ylabel("density")
     return ax
 
 
 def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: int = 40) -> Axes:
-    """Draw the distributions of the relative energy error, with the statistical band of every bin."""
+    """Draw the distributions of the relative energy error, with the statistical band of every bin.
+
+    The outermost bins hold what lies beyond.
+    """
     colours = method_colours(methods)
     edges = np.linspace(-1.0, 1.5, n_bins + 1)
     for method in methods:
         errors = energy_errors(ring.predictions[method]["reco_energy_gev"], ring.columns["true_energy_gev"])
         _band(ax, np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method)
-    ax.set_yscale("log")
+    if not len(ring):
+        _say_empty(ax, "no events above threshold")
+    _density_axis(ax)
     ax.set_xlim(-1.0, 1.5)
     ax.set_xlabel("E_reco / E_true − 1")
-    ax.set_ylabel("density")
     return ax
+
+
+def _density_axis(ax: Axes) -> None:
+    """Logarithmic axis from and to a power of ten: short tick labels, and two of them at least."""
+    from matplotlib.ticker import NullFormatter
+
+    ax.set_yscale("log")
+    drawn = np.concatenate([np.ravel(p.get_data().values) for p in ax.patches] or [np.empty(0)])
+    drawn = drawn[drawn > 0.0]
+    if len(drawn):
+        ax.set_ylim(10.0 ** np.floor(np.log10(drawn.min())), 10.0 ** np.ceil(np.log10(drawn.max())))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_ylabel("density")
 
 
 def _band(ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str) -> None:

@@ -29,6 +29,8 @@ _TWO_DIGITS_BELOW = 3.55
 _TYPICAL_ENERGY_GEV = 500.0  # the bin in the sentences of the summary lies next to it
 _ASYMMETRIC = 1.6  # bootstrap intervals that differ by less are within their own noise
 
+_NOT_DISTINGUISHABLE = "not distinguishable"
+
 MISSING = Markup('<span class="missing">–</span>')
 
 _CLASSIFICATION = (
@@ -93,7 +95,8 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
     -------
     Markup
         ``0.912 ± 0.006``, both errors when they differ, a limit where only one end exists, a dash where there is
-        nothing. The larger error decides on the digits, by the rule of the Particle Data Group.
+        nothing. The larger error decides on the digits, by the rule of the Particle Data Group. An interval without
+        width comes from too few showers to resample and is called not known.
     """
     if row is None:
         return MISSING
@@ -105,11 +108,14 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
     if math.isnan(low) or math.isnan(high):
         text = _figures(value)
         return escape(text) if math.isnan(low) else Markup("{} (&gt;&thinsp;{})").format(text, _figures(low))
+    if math.isclose(low, high, rel_tol=1e-9, abs_tol=1e-12):
+        return Markup('<span class="number">{} <span class="error">(interval not known)</span></span>').format(
+            _figures(value)
+        )
     below, above = max(0.0, value - low), max(0.0, high - value)
-    positive = [e for e in (below, above) if e > 0.0]
-    digits = _digits(max(positive)) if positive else _decimals(value)
+    digits = _digits(max(below, above))
     number, minus, plus = (_fixed(v, digits) for v in (value, below, above))
-    if minus == plus or (positive and max(below, above) < _ASYMMETRIC * min(below, above)):
+    if minus == plus or max(below, above) < _ASYMMETRIC * min(below, above):
         error = _fixed(0.5 * (below + above), digits)
         return Markup('<span class="number">{} <span class="error">±&thinsp;{}</span></span>').format(number, error)
     return Markup(
@@ -269,10 +275,20 @@ class Verdict:
         The sentence.
     state : {"better", "par", "worse", "open"}
         Above parity by a standard deviation or more, within one, below by more than one, or not known.
+    n_sigma : float
+        Distance above parity in standard deviations; NaN when not known.
     """
 
     text: Markup
     state: str
+    n_sigma: float
+
+    @property
+    def label(self) -> str:
+        """The verdict in a word, with the number of standard deviations."""
+        if self.state == "open":
+            return "open"
+        return f"{_NOT_DISTINGUISHABLE if self.state == 'par' else self.state}, {_fixed(self.n_sigma, 1)} σ"
 
 
 def verdict_sentences(metrics: MetricsTable, zenith_deg: Range) -> list[Verdict]:
@@ -281,7 +297,7 @@ def verdict_sentences(metrics: MetricsTable, zenith_deg: Range) -> list[Verdict]
     for a, b in (tuple(pair) for pair in metrics.settings.get("comparisons", ())):
         difference = metrics.row(f"{a} vs {b}", "auc_difference", zenith_deg)
         if difference is not None:
-            state, words = _standing(metrics, difference, 0.0)
+            state, words, n_sigma = _standing(metrics, difference, 0.0)
             text = Markup("ROC AUC: {} {} against {} {}; difference {}, {}.").format(
                 a,
                 interval(metrics.row(a, "auc", zenith_deg)),
@@ -290,14 +306,14 @@ def verdict_sentences(metrics: MetricsTable, zenith_deg: Range) -> list[Verdict]
                 interval(difference),
                 words,
             )
-            sentences.append(Verdict(text, state))
+            sentences.append(Verdict(text, state, n_sigma))
         means = metrics.select(method=f"{a} vs {b}", metric="resolution_half68_ratio_mean", zenith_deg=zenith_deg)
         if means:
             sentences.append(_energy_sentence(metrics, zenith_deg, a, b, means[0]))
     return sentences
 
 
-def _standing(metrics: MetricsTable, row: MetricRow, parity: float) -> tuple[str, str]:
+def _standing(metrics: MetricsTable, row: MetricRow, parity: float) -> tuple[str, str, float]:
     found = metrics.select(
         method=row.method, metric=f"{row.metric}_sigma", zenith_deg=(row.zenith_min_deg, row.zenith_max_deg)
     )
@@ -305,13 +321,13 @@ def _standing(metrics: MetricsTable, row: MetricRow, parity: float) -> tuple[str
     sigma = same[0].value if same else math.nan
     first = row.method.split(" vs ")[0]
     if not (math.isfinite(row.value) and sigma > 0.0):
-        return "open", "which is too few events to tell"
+        return "open", "which is too few events to tell", math.nan
     distance = (row.value - parity) / sigma
     if distance >= 1.0:
-        return "better", f"{first} better by {distance:.1f} standard deviations"
+        return "better", f"{first} better by {distance:.1f} standard deviations", distance
     if distance >= -1.0:
-        return "par", f"on a par ({_fixed(distance, 1)} standard deviations)"
-    return "worse", f"{first} worse by {-distance:.1f} standard deviations"
+        return "par", f"{_NOT_DISTINGUISHABLE} ({_fixed(distance, 1)} standard deviations)", distance
+    return "worse", f"{first} worse by {-distance:.1f} standard deviations", distance
 
 
 def _same_bin(a: MetricRow, b: MetricRow) -> bool:
@@ -324,12 +340,12 @@ def _same_bin(a: MetricRow, b: MetricRow) -> bool:
 def _energy_sentence(metrics: MetricsTable, zenith_deg: Range, a: str, b: str, mean: MetricRow) -> Verdict:
     threshold = metrics.row("trigger", "energy_threshold_gev", zenith_deg)
     least = metrics.settings.get("comparison_min_events", 0)
-    state, words = _standing(metrics, mean, 1.0)
+    state, words, n_sigma = _standing(metrics, mean, 1.0)
     if state == "open":
         text = Markup("Energy resolution of {} against {}: no energy bin above threshold has {} events.").format(
             a, b, least
         )
-        return Verdict(text, state)
+        return Verdict(text, state, n_sigma)
     bins = [
         r
         for r in metrics.select(method=f"{a} vs {b}", metric="resolution_half68_ratio", zenith_deg=zenith_deg)
@@ -354,4 +370,4 @@ def _energy_sentence(metrics: MetricsTable, zenith_deg: Range, a: str, b: str, m
         interval(threshold),
         words,
     )
-    return Verdict(text, state)
+    return Verdict(text, state, n_sigma)

@@ -165,6 +165,21 @@ def test_nothing_at_all():
     assert len(evaluate({}, FAST).select(task="trigger")) == len(FAST.zenith_bins_deg)
 
 
+def test_a_method_that_never_answers_can_judge_nothing(tables):
+    silent = [t.with_columns(reco_energy_gev=np.full(len(t), np.nan)) for t in tables["LUT"]]
+    zenith = EvaluationSettings(n_replicates=20, zenith_bins_deg=(RANGE,))
+    before, after = (evaluate(t, zenith) for t in (tables, {**tables, "LUT": silent}))
+    assert before.row("LUT", "valid_fraction", RANGE).value == pytest.approx(0.95, abs=0.02)
+    assert after.row("LUT", "valid_fraction", RANGE).value == 0.0
+    assert after.row("forest", "valid_fraction", RANGE) == before.row("forest", "valid_fraction", RANGE)
+
+
+def test_real_events_alone_cannot_be_judged():
+    real = PredictionTable("CNN", {"run_id": [1], "event_id": [1], "gammaness": [0.5]})
+    with pytest.raises(InputError, match="none of the 1 prediction tables is of simulated"):
+        evaluate({"CNN": [real]}, FAST)
+
+
 def test_real_data_and_other_particles_have_no_role(tables):
     table = tables["CNN"][0]
     assert role_of(table) == "ring_gamma"
@@ -185,3 +200,6 @@ def test_settings_are_checked():
         EvaluationSettings(gamma_efficiencies=(0.5, 1.0))
     with pytest.raises(ValueError, match="ascend"):
         EvaluationSettings(energy_edges_gev=(10.0, 5.0))
+    for wrong in ((), ((35.0, 5.0),), ((5.0, 5.0),), ((5.0, np.nan),)):
+        with pytest.raises(ValueError, match="zenith range"):
+            EvaluationSettings(zenith_bins_deg=wrong)

@@ -51,3 +51,7 @@ def test_mistakes_are_named(files, tmp_path):
     wrong = invoke(files[0], "--set", "n_replicate=5").exception
     assert isinstance(wrong, ConfigError)
     assert "n_replicates" in str(wrong)
+    wrong = invoke(files[0], "--output", tmp_path, "--set", "zenith_bins_deg=[[35, 5]]").exception
+    assert isinstance(wrong, ConfigError)
+    assert "zenith_bins_deg" in str(wrong)
+    assert not list(tmp_path.iterdir())

@@ -120,6 +120,31 @@ def test_one_method_and_real_events_without_images(report_inputs, tmp_path):
     assert "29796" in page.texts
 
 
+def test_ranges_without_judged_events_are_named_and_not_shown(report_inputs, tmp_path):
+    rows = tuple(
+        dataclasses.replace(r, n_events=0) if r.zenith_min_deg in (30.0, 62.0) else r
+        for r in report_inputs.metrics.rows
+    )
+    metrics = MetricsTable(rows, report_inputs.metrics.settings)
+    inputs = ReportInputs("Low", metrics, report_inputs.predictions)
+    text = build_report(inputs, tmp_path).read_text("utf-8")
+    page = Page(text)
+    assert "No event was judged at zenith 62–70°, so that nothing is shown for this range." in text
+    assert "za05to35" in page.ids
+    assert "za62to70" not in page.ids
+    assert "Zenith 62–70°" not in page.texts
+    assert "Zenith 5–30°" in page.texts
+    assert "Zenith 30–45°" not in page.texts
+    assert not (tmp_path / "figures" / "comparison_za62to70.png").exists()
+
+
+def test_no_claim_about_the_training_and_verdicts_with_their_significance(built):
+    text = built[0].read_text("utf-8")
+    assert "trained on" not in text
+    assert "No event was judged" not in text
+    assert re.search(r'badge better">better, [\d.]+ σ<', text)
+
+
 def test_text_is_escaped(report_inputs, tmp_path):
     inputs = ReportInputs("<script>alert(1)</script>", MetricsTable(()), {}, settings={"a": "</pre><b>"})
     text = build_report(inputs, tmp_path).read_text("utf-8")

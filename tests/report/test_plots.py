@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from magicnn.evaluation.classification import roc_auc
+from magicnn.evaluation.metrics_table import MetricsTable
 from magicnn.evaluation.published import published_energy
 from magicnn.evaluation.samples import align
 from magicnn.report import plots
@@ -69,6 +72,56 @@ def test_histograms_are_densities(axes, report_inputs):
         "forest, gammas",
         "forest, protons",
     ]
+
+
+def test_panels_without_points_say_why(axes, report_inputs):
+    rows = tuple(dataclasses.replace(r, n_events=min(r.n_events, 5)) for r in report_inputs.metrics.rows)
+    few = MetricsTable(rows, report_inputs.metrics.settings)
+    plots.energy_metric(axes, few, "resolution_gauss", (30.0, 45.0), ["CNN"])
+    assert [t.get_text() for t in axes.texts] == ["fewer than 20 events per bin"]
+    other = Figure().subplots()
+    plots.auc_in_energy(other, few, RANGE, ["CNN"])
+    assert [t.get_text() for t in other.texts] == ["fewer than 40 events per bin"]
+    full = Figure().subplots()
+    plots.energy_metric(full, report_inputs.metrics, "bias_median", RANGE, ["CNN"])
+    assert not full.texts
+
+
+def test_large_biases_stay_inside_or_are_written_at_the_edge(report_inputs):
+    def drawn(value):
+        rows = tuple(
+            dataclasses.replace(r, value=value, low=value, high=value)
+            for r in report_inputs.metrics.select(method="CNN", metric="bias_median", zenith_deg=RANGE)
+            if r.n_events >= 20
+        )
+        axes = Figure().subplots()
+        return plots.energy_metric(axes, MetricsTable(rows[:1]), "bias_median", RANGE, ["CNN"])
+
+    for value in (1.6, -0.9):
+        axes = drawn(value)
+        low, high = axes.get_ylim()
+        assert low < 100 * value < high
+        assert not axes.texts
+    beyond = drawn(3.4)
+    assert beyond.get_ylim()[1] == 200.0
+    assert [t.get_text() for t in beyond.texts] == ["↑ 340"]
+
+
+def test_gammaness_legend_covers_no_data(report_inputs):
+    samples = align(report_inputs.predictions)
+    with figure_style():
+        figure = Figure(figsize=(4.8, 3.4))
+        axes = figure.add_axes((0.16, 0.155, 0.795, 0.77))
+        plots.gammaness_histograms(axes, samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"])
+        figure.draw_without_rendering()
+        lowest = axes.transData.inverted().transform(axes.get_legend().get_window_extent())[0, 1]
+    assert lowest > max(p.get_data().values.max() for p in axes.patches)
+
+
+def test_zenith_axis_encloses_every_marker(axes, report_inputs):
+    bins = [(5.0, 35.0), (62.0, 70.0)]
+    plots.auc_by_zenith(axes, report_inputs.metrics, bins, ["CNN", "forest"])
+    assert axes.get_xlim() == (5.0, 70.0)
 
 
 def test_training_curves_mark_the_best_epoch_and_bear_gaps(axes):

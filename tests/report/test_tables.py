@@ -37,7 +37,9 @@ def text(markup):
         ((NAN, 3.1, NAN), ">3.10"),
         ((4.0, 3.0, NAN), "4.00 (>3.00)"),
         ((NAN, NAN, NAN), "–"),
-        ((1.0, 1.0, 1.0), "1.00 ±0.00"),
+        ((1.0, 1.0, 1.0), "1.00 (interval not known)"),
+        ((101.0, 101.0, 101.0), "101 (interval not known)"),
+        ((0.155, 0.155, 0.155 + 1e-16), "0.155 (interval not known)"),
     ],
 )
 def test_a_number_stands_with_its_interval(values, expected):
@@ -93,18 +95,19 @@ def table_with(difference, sigma):
 
 
 @pytest.mark.parametrize(
-    ("difference", "state", "words"),
+    ("difference", "state", "words", "label"),
     [
-        (0.007, "better", "CNN better by 2.3 standard deviations"),
-        (0.001, "par", "on a par (0.3 standard deviations)"),
-        (-0.002, "par", "on a par (−0.7 standard deviations)"),
-        (-0.009, "worse", "CNN worse by 3.0 standard deviations"),
-        (NAN, "open", "too few events"),
+        (0.007, "better", "CNN better by 2.3 standard deviations", "better, 2.3 σ"),
+        (0.001, "par", "not distinguishable (0.3 standard deviations)", "not distinguishable, 0.3 σ"),
+        (-0.002, "par", "not distinguishable (−0.7 standard deviations)", "not distinguishable, −0.7 σ"),
+        (-0.009, "worse", "CNN worse by 3.0 standard deviations", "worse, −3.0 σ"),
+        (NAN, "open", "too few events", "open"),
     ],
 )
-def test_the_verdict_follows_the_numbers(difference, state, words):
+def test_the_verdict_follows_the_numbers(difference, state, words, label):
     (verdict,) = verdict_sentences(table_with(difference, 0.003), RANGE)
     assert verdict.state == state
+    assert verdict.label == label
     assert words in text(verdict.text)
     assert "CNN 0.912 ±0.006 against forest 0.905 ±0.007" in text(verdict.text)
 
