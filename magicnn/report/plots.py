@@ -298,13 +298,15 @@ def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: 
 
 def _density_axis(ax: Axes) -> None:
     """Logarithmic axis from and to a power of ten: short tick labels, and two of them at least."""
+    from matplotlib.patches import StepPatch
     from matplotlib.ticker import NullFormatter
 
     ax.set_yscale("log")
-    drawn = np.concatenate([np.ravel(p.get_data().values) for p in ax.patches] or [np.empty(0)])
+    drawn = np.concatenate([p.get_data()[0] for p in ax.patches if isinstance(p, StepPatch)] or [np.empty(0)])
     drawn = drawn[drawn > 0.0]
     if len(drawn):
-        ax.set_ylim(10.0 ** np.floor(np.log10(drawn.min())), 10.0 ** np.ceil(np.log10(drawn.max())))
+        # 0.7: the emptiest bin stands clear of the axis
+        ax.set_ylim(10.0 ** np.floor(np.log10(0.7 * drawn.min())), 10.0 ** np.ceil(np.log10(drawn.max())))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("density")
 

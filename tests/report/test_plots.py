@@ -64,6 +64,10 @@ def test_histograms_are_densities(axes, report_inputs):
     plots.error_histograms(axes, ring, ["LUT"])
     density, edges, _ = axes.patches[0].get_data()
     assert np.sum(density * np.diff(edges)) == pytest.approx(1.0)
+    bottom, top = np.log10(axes.get_ylim())
+    assert (bottom, top) == pytest.approx((round(bottom), round(top)))
+    assert 10**bottom < density[density > 0].min()
+    assert 10**top >= density.max()
     other = Figure().subplots()
     plots.gammaness_histograms(other, samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"])
     assert other.get_legend_handles_labels()[1] == [
