@@ -35,6 +35,7 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 _MIN_EVENTS = 20
+_TEXT_TO_THE_LEFT_FROM_GEV = 3000.0
 _LARGEST_PERCENT = 200.0  # axes of biases and resolutions reach no further, numbers beyond are written at the edge
 
 
@@ -84,7 +85,7 @@ def energy_metric(
         energy = np.sqrt(edges.prod(axis=1)) * shift
         _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method)
         heights.append(np.array([r.value for r in rows]))
-        _write_beyond(ax, energy, 100.0 * heights[-1], colour=colours[method])
+        _write_beyond(ax, energy, 100.0 * heights[-1], colour=colours[method], line=k)
     published = published_energy(zenith_deg)
     if published is not None and metric in published.values:
         energy = np.sqrt(published.energy_min_gev * published.energy_max_gev)
@@ -122,13 +123,13 @@ def _say_empty(ax: Axes, why: str) -> None:
     ax.text(0.5, 0.94, why, transform=ax.transAxes, ha="center", va="top", color=PUBLISHED_COLOUR)
 
 
-def _write_beyond(ax: Axes, x: Floats, percent: Floats, *, colour: str) -> None:
-    """Write numbers that lie above the largest end of the axis at its edge."""
+def _write_beyond(ax: Axes, x: Floats, percent: Floats, *, colour: str, line: int) -> None:
+    """Write numbers that lie above the largest end of the axis at its edge, in one line per method."""
     for place, number in zip(x.tolist(), percent.tolist(), strict=True):
         if number > _LARGEST_PERCENT:
-            at = (place, 0.99)
-            transform = ax.get_xaxis_transform()
-            ax.text(*at, f"↑ {number:.0f}", transform=transform, color=colour, rotation=90, ha="center", va="top")
+            text = ax.text(place, 0.99 - 0.07 * line, f" ↑ {number:.0f} % ", color=colour, va="top", fontsize=9)
+            text.set_transform(ax.get_xaxis_transform())
+            text.set_horizontalalignment("left" if place < _TEXT_TO_THE_LEFT_FROM_GEV else "right")
 
 
 def _with_intervals(

@@ -108,7 +108,7 @@ def test_large_biases_stay_inside_or_are_written_at_the_edge(report_inputs):
         assert not axes.texts
     beyond = drawn(3.4)
     assert beyond.get_ylim()[1] == 200.0
-    assert [t.get_text() for t in beyond.texts] == ["↑ 340"]
+    assert [t.get_text() for t in beyond.texts] == [" ↑ 340 % "]
 
 
 def test_gammaness_legend_covers_no_data(report_inputs):
