@@ -12,9 +12,10 @@ from typing import Any
 from magicnn.errors import CheckpointError, InputError
 from magicnn.runs import atomic_path, provenance
 
-__all__ = ["load_forests", "save_forests"]
+__all__ = ["FORESTS_MAGIC", "load_forests", "read_header", "save_forests"]
 
-_MAGIC = b"magicnn forests 1\n"
+FORESTS_MAGIC = b"magicnn forests 1\n"
+"""First bytes of every such file."""
 
 
 def save_forests(path: Path | str, kind: str, record: Mapping[str, Any], forests: Any) -> None:
@@ -51,7 +52,7 @@ def save_forests(path: Path | str, kind: str, record: Mapping[str, Any], forests
     }
     with atomic_path(path) as partial:
         try:
-            partial.write_bytes(_MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n" + payload)
+            partial.write_bytes(FORESTS_MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n" + payload)
         except OSError as error:
             raise InputError(f"{path}: cannot be written ({error.strerror})") from error
 
@@ -80,24 +81,45 @@ def load_forests(path: Path | str, kind: str) -> tuple[dict[str, Any], Any]:
     import joblib
     import sklearn
 
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
-    if not content.startswith(_MAGIC):
-        raise CheckpointError(f"{path}: not a file of forests of magicnn")
-    line, _, payload = content[len(_MAGIC) :].partition(b"\n")
-    try:
-        header = json.loads(line)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: damaged header") from error
+    header, payload = _parts(path)
     if header["kind"] != kind:
         raise CheckpointError(f"{path}: holds forests for {header['kind']}, expected {kind}")
-    if hashlib.sha256(payload).hexdigest() != header["sha256"]:
-        raise CheckpointError(f"{path}: damaged (its checksum does not fit); train the forests again")
     if header["scikit-learn"] != sklearn.__version__:
         raise CheckpointError(
             f"{path}: written with scikit-learn {header['scikit-learn']}, here is {sklearn.__version__}, which cannot "
             f"be trusted to read it; install that version or train the forests again"
         )
     return header["record"], joblib.load(io.BytesIO(payload))
+
+
+def read_header(path: Path | str) -> dict[str, Any]:
+    """Read what a file of forests says of itself, without loading a forest.
+
+    Returns
+    -------
+    dict
+        ``kind, scikit-learn, sha256, record, provenance``.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, or of another kind.
+    """
+    return _parts(path)[0]
+
+
+def _parts(path: Path | str) -> tuple[dict[str, Any], bytes]:
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+    if not content.startswith(FORESTS_MAGIC):
+        raise CheckpointError(f"{path}: not a file of forests of magicnn")
+    line, _, payload = content[len(FORESTS_MAGIC) :].partition(b"\n")
+    try:
+        header: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged header") from error
+    if hashlib.sha256(payload).hexdigest() != header["sha256"]:
+        raise CheckpointError(f"{path}: damaged (its checksum does not fit); train the forests again")
+    return header, payload

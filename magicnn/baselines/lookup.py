@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,14 @@ from magicnn.io.eventset_format import HDF5_ERRORS, one_line
 from magicnn.runs import atomic_path, provenance
 from magicnn.simulation.atmosphere import load_atmosphere
 
-__all__ = ["EnergyLookup", "LookupSettings", "cherenkov_pool"]
+__all__ = ["LOOKUP_FORMAT", "EnergyLookup", "LookupSettings", "cherenkov_pool"]
+
+_LOG = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
-_FORMAT = "magicnn energy lookup"
+LOOKUP_FORMAT = "magicnn energy lookup"
+"""Attribute ``format`` of its file."""
 _VERSION = 1
 _ELECTRON_MEV = 86.0  # critical energy in air
 _REST_MASS_MEV = 0.510999
@@ -167,9 +171,10 @@ class EnergyLookup:
         InputError
             No true energies, no events left, or no weights and the thrown spectrum is not known.
         """
-        used = passes_quality(features, settings.quality)
+        is_gamma = np.ones(len(features), dtype=bool)
         if "true_particle" in features:
-            used &= features["true_particle"] == 22
+            is_gamma = features["true_particle"] == 22
+        used = passes_quality(features, settings.quality) & is_gamma
         if not used.any():
             raise InputError(f"energy lookup: none of {len(features)} events is a gamma that passes the quality cuts")
         energy = np.asarray(features["true_energy_gev"][used], dtype=np.float64)
@@ -201,6 +206,14 @@ class EnergyLookup:
             )
             mean_cos.append(centre)
             slope.append(gradient)
+        if not any(np.isfinite(table.mean).any() for row in tables for table in row):
+            _LOG.warning(
+                "energy lookup: the tables are empty and will estimate no energy: of %d training gammas %d pass the "
+                "quality cuts, a cell needs %g near it; simulate more",
+                np.count_nonzero(is_gamma),
+                len(events),
+                settings.min_events,
+            )
         raw = cls(settings, tuple(tables), np.array(mean_cos), np.array(slope), 1.0)
         estimate, spread = raw.predict(events)
         known = np.isfinite(estimate)
@@ -248,7 +261,7 @@ class EnergyLookup:
             "provenance": provenance(),
         }
         with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs["format"] = _FORMAT
+            file.attrs["format"] = LOOKUP_FORMAT
             file.create_dataset("record", data=json.dumps(record, sort_keys=True))
             for name in ("zenith_mean_cos", "zenith_slope"):
                 file.create_dataset(name, data=getattr(self, name), chunks=True, fletcher32=True)
@@ -269,7 +282,7 @@ class EnergyLookup:
         """
         try:
             with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != _FORMAT:
+                if file.attrs.get("format") != LOOKUP_FORMAT:
                     raise CheckpointError(f"{path}: not an energy lookup of magicnn")
                 record = json.loads(file["record"][()])
                 if record["version"] > _VERSION:
@@ -291,9 +304,13 @@ class EnergyLookup:
         settings = validate_settings(LookupSettings, record["settings"], where=str(path))
         return cls(settings, tables, mean_cos, slope, float(record["uncertainty_scale"]))
 
+    @property
+    def n_filled(self) -> list[int]:
+        """Filled cells of all telescopes, per zenith range."""
+        return [sum(int(np.isfinite(t.mean).sum()) for t in row) for row in self.tables]
+
     def __repr__(self) -> str:
-        filled = [sum(int(np.isfinite(t.mean).sum()) for t in row) for row in self.tables]
-        return f"EnergyLookup({self.settings.method}, filled cells per zenith range: {filled})"
+        return f"EnergyLookup({self.settings.method}, filled cells per zenith range: {self.n_filled})"
 
 
 def _read_table(group: h5py.Group) -> SmoothTable:

@@ -12,13 +12,14 @@ from magicnn.baselines.lookup import EnergyLookup, LookupSettings
 from magicnn.baselines.predictions import predict_table
 from magicnn.config import Settings
 from magicnn.errors import InputError
+from magicnn.events import EventMeta
 from magicnn.generated import Generated
 from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
 from magicnn.runs import progress
 
-__all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines"]
+__all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines", "require_samples"]
 
 BASELINE_FILES = ("disp.joblib", "lookup.h5", "particle_forest.joblib", "energy_forest.joblib")
 """Files of the folder that `Baselines.save` writes."""
@@ -95,14 +96,11 @@ class Baselines:
         Raises
         ------
         InputError
-            There are no gammas from one angle to the pointing, or too few events of a kind.
+            There are no gammas from one angle to the pointing, no diffuse gammas, no hadrons, or too few events of a
+            kind.
         """
-        ring = [t for t in gammas if Generated.from_mapping(t.meta.generated).is_point_source]
-        if not ring or not classified:
-            raise InputError(
-                f"baselines: {len(gammas)} gamma event sets, {len(ring)} of them with one angle to the pointing, and "
-                f"{len(classified)} event sets to separate; both must be there"
-            )
+        require_samples([t.meta for t in gammas], [t.meta for t in classified])
+        ring = [t for t in gammas if _is_ring(t.meta)]
         all_gammas = concatenate_features(gammas)
         with progress(total=4, description="baselines", unit="fit") as bar:
             disp = DispDirection.fit(all_gammas, settings.disp, seed=seed)
@@ -167,3 +165,33 @@ class Baselines:
 
     def __repr__(self) -> str:
         return f"Baselines({self.disp!r}, {self.lookup!r}, {self.particle_forest!r}, {self.energy_forest!r})"
+
+
+def require_samples(gammas: Sequence[EventMeta], classified: Sequence[EventMeta]) -> None:
+    """Make sure that every kind of event that the baselines are fitted to is there.
+
+    Parameters
+    ----------
+    gammas, classified : sequence of EventMeta
+        Of the event sets for direction and energy, and of those for the separation.
+
+    Raises
+    ------
+    InputError
+        A kind is missing.
+    """
+    particles = [meta.particle or "" for meta in classified]
+    there = {
+        "gammas from one angle to the pointing (particle gamma), for the lookup tables": any(map(_is_ring, gammas)),
+        "diffuse gammas (particle gamma_diffuse), for the separation": any(
+            p.startswith("gamma") or p == "mixed" for p in particles
+        ),
+        "protons (particle proton), for the separation": any(p and not p.startswith("gamma") for p in particles),
+    }
+    missing = [kind for kind, is_there in there.items() if not is_there]
+    if missing:
+        raise InputError(f"baselines: add an event set of {'; and of '.join(missing)}")
+
+
+def _is_ring(meta: EventMeta) -> bool:
+    return Generated.from_mapping(meta.generated).is_point_source

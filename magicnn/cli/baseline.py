@@ -32,16 +32,18 @@ def baseline(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
 ) -> None:
     """Fit the direction by DISP, the energy lookup tables and the random forests."""
-    from magicnn.baselines.suite import BASELINE_FILES, Baselines, BaselineSettings
+    from magicnn.baselines.suite import BASELINE_FILES, Baselines, BaselineSettings, require_samples
+    from magicnn.cli.arguments import load_features, require_distinct
     from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
     from magicnn.errors import ConfigError
-    from magicnn.images.features import FeatureTable, extract_features
+    from magicnn.images.features import extract_features
     from magicnn.io.eventset import EventSet
 
     values = apply_overrides(read_yaml(config) if config else {}, set_ or ())
     settings = validate_settings(BaselineSettings, values, where=str(config or "settings"))
     if features and len(features) != len(events):
         raise ConfigError(f"{len(features)} feature tables for {len(events)} event sets: give one for each")
+    require_distinct(events)
     there = [name for name in BASELINE_FILES if (output / name).exists()]
     if there and not overwrite:
         raise ConfigError(f"{output}: holds {', '.join(there)}; give another --output, or --overwrite")
@@ -49,12 +51,20 @@ def baseline(
         typer.echo(dump_settings(settings), nl=False)
         typer.echo(f"# would be fitted to {', '.join(map(str, events))} and written to {output}")
         return
+    event_sets = [EventSet(path) for path in events]
+    for_energy = [(s.meta.particle or "").startswith("gamma") for s in event_sets]
+    for_separation = [s.meta.particle != "gamma" for s in event_sets]
+    # before the image parameters, which take minutes
+    require_samples(
+        [s.meta for s, used in zip(event_sets, for_energy, strict=True) if used],
+        [s.meta for s, used in zip(event_sets, for_separation, strict=True) if used],
+    )
     if features:
-        tables = [FeatureTable.load(path) for path in features]
+        tables = [load_features(*given) for given in zip(features, event_sets, events, strict=True)]
     else:
-        tables = [extract_features(EventSet(path)) for path in events]
-    gammas = [t for t in tables if (t.meta.particle or "").startswith("gamma")]
-    classified = [t for t in tables if t.meta.particle != "gamma"]
+        tables = [extract_features(event_set) for event_set in event_sets]
+    gammas = [t for t, used in zip(tables, for_energy, strict=True) if used]
+    classified = [t for t, used in zip(tables, for_separation, strict=True) if used]
     fitted = Baselines.fit(gammas, classified, settings, seed=seed)
     fitted.save(output)
     typer.echo(f"{fitted!r} in {output}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 __all__ = ["info"]
+
+_MODEL_SUFFIXES = (".pt", ".joblib")
+_SUFFIXES = (".h5", ".hdf5", ".root", *_MODEL_SUFFIXES)
 
 
 def info(
@@ -17,8 +21,139 @@ def info(
     ],
 ) -> None:
     """Say what is in files: kind, events, telescopes, run, date, pointing, particle, columns with units."""
-    from magicnn.io.describe import describe
+    from magicnn.errors import InputError
+
+    n_failed = 0
+    for number, found in enumerate(_described(files)):
+        if isinstance(found, Exception):
+            n_failed += 1
+            typer.echo(f"magicnn: {found}", err=True)
+        else:
+            typer.echo(("\n" if number else "") + found)
+    if n_failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _described(given: list[Path]) -> Iterator[str | Exception]:
+    """Descriptions of all files, and the errors of those that cannot be read."""
+    from magicnn.errors import InputError
     from magicnn.io.formats import expand_paths
 
-    for number, path in enumerate(expand_paths(files)):
-        typer.echo(("\n" if number else "") + describe(path))
+    for item in given:
+        try:
+            paths = _of_folder(item) if item.is_dir() else expand_paths(item)
+        except InputError as error:
+            yield error
+            continue
+        for path in paths:
+            try:
+                yield _describe(path)
+            except InputError as error:
+                yield error
+
+
+def _of_folder(folder: Path) -> list[Path]:
+    from magicnn.errors import InputError
+
+    files = sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES and p.is_file() and p.name[0] != ".")
+    # the state of an unfinished training is nobody's result
+    files = [p for p in files if not p.name.endswith(".state.pt")]
+    if not files:
+        raise InputError(f"{folder}: no files to describe in this folder (looked for {', '.join(_SUFFIXES)})")
+    return files
+
+
+def _describe(path: Path) -> str:
+    from magicnn.baselines.forest_files import FORESTS_MAGIC
+    from magicnn.io.describe import as_text, describe
+    from magicnn.io.rootfiles import check_regular_file
+
+    head = check_regular_file(path)
+    if head.startswith(FORESTS_MAGIC) or path.suffix == ".joblib":
+        return as_text(path, _forest_lines(path))
+    if head.startswith(b"PK") or path.suffix == ".pt":
+        return as_text(path, _network_lines(path))
+    if _is_lookup(path, head):
+        return as_text(path, _lookup_lines(path))
+    return describe(path)
+
+
+def _network_lines(path: Path) -> list[tuple[str, str]]:
+    from magicnn.nn.checkpoint import load_description
+
+    model, provenance = load_description(path)
+    best = min(model.history, key=lambda entry: entry["validation_loss"], default={})
+    numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items() if name.startswith("validation"))
+    return [
+        ("kind", "network"),
+        ("estimates", ", ".join(model.heads)),
+        ("architecture", f"{model.network.architecture}{_words(model.network.arguments, ' (', ')')}"),
+        ("telescopes", ", ".join(model.telescopes)),
+        ("camera", f"{model.camera_name} ({model.camera_fingerprint})"),
+        ("channels", ", ".join(model.inputs.channels)),
+        ("auxiliary inputs", ", ".join(model.inputs.auxiliary)),
+        ("training", _words(model.training.model_dump(mode="json"))),
+        ("epochs", f"{len(model.history)}, best {best['epoch']:.0f} ({numbers})" if best else ""),
+        *_origin(provenance),
+    ]
+
+
+def _forest_lines(path: Path) -> list[tuple[str, str]]:
+    from magicnn.baselines.forest_files import read_header
+
+    header = read_header(path)
+    return [
+        ("kind", f"forests for {header['kind']}"),
+        *((name, _in_words(value)) for name, value in header["record"].items()),
+        *_origin(header["provenance"]),
+    ]
+
+
+def _is_lookup(path: Path, head: bytes) -> bool:
+    from magicnn.baselines.lookup import LOOKUP_FORMAT
+    from magicnn.io.eventset_format import open_hdf5
+
+    if not head.startswith(b"\x89HDF"):
+        return False
+    with open_hdf5(path) as file:
+        return bool(file.attrs.get("format") == LOOKUP_FORMAT)
+
+
+def _lookup_lines(path: Path) -> list[tuple[str, str]]:
+    import json
+
+    import h5py
+
+    from magicnn.baselines.lookup import EnergyLookup
+
+    lookup = EnergyLookup.load(path)
+    with h5py.File(path, "r") as file:
+        provenance = json.loads(file["record"][()])["provenance"]
+    edges = lookup.settings.zenith_edges_deg
+    filled = [
+        f"{low:g} to {high:g} deg: {n}" for low, high, n in zip(edges[:-1], edges[1:], lookup.n_filled, strict=True)
+    ]
+    return [
+        ("kind", "energy lookup tables"),
+        ("telescopes", str(len(lookup.tables[0]))),
+        ("filled cells", ", ".join(filled)),
+        ("settings", _words(lookup.settings.model_dump(mode="json"))),
+        *_origin(provenance),
+    ]
+
+
+def _origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
+    from magicnn.io.describe import written_lines
+
+    return [*written_lines(provenance), ("versions", _words(provenance.get("versions", {})))]
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return _words(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _words(values: Mapping[str, Any], before: str = "", after: str = "") -> str:
+    text = ", ".join(f"{name} {value}" for name, value in values.items())
+    return f"{before}{text}{after}" if text else ""

@@ -33,9 +33,10 @@ def predict(
 ) -> None:
     """Estimate particle and energy of events with networks, forests and lookup tables."""
     from magicnn.baselines.suite import Baselines
+    from magicnn.cli.arguments import load_features
     from magicnn.config import validate_settings
     from magicnn.errors import ConfigError, InputError
-    from magicnn.images.features import FeatureTable, extract_features
+    from magicnn.images.features import extract_features
     from magicnn.io import open_events
     from magicnn.nn.checkpoint import load_model
     from magicnn.nn.predict import predict_table
@@ -44,6 +45,10 @@ def predict(
 
     if not model and baselines is None:
         raise ConfigError("nothing to predict with: give --model, --baselines, or both")
+    if not method or Path(method).name != method or "\\" in method:
+        raise ConfigError(f"--method {method!r}: names the file METHOD.h5, give a name without a path")
+    if baselines is not None and method.casefold() in ("forest", "lut"):
+        raise ConfigError(f"--method {method!r}: that is what the predictions of --baselines are called; give another")
     settings = validate_settings(PredictSettings, {"symmetries": symmetries}, where="settings")
     reader = open_events(events)
     where = choose_device(device)
@@ -56,7 +61,7 @@ def predict(
     there = [output / f"{name}.h5" for name in methods if (output / f"{name}.h5").exists()]
     if there and not overwrite:
         raise InputError(f"{there[0]} is there already; give another --output, or --overwrite")
-    table = FeatureTable.load(features) if features else extract_features(reader)
+    table = load_features(features, reader, events[0]) if features else extract_features(reader)
     if fitted and "disp_impact_m" not in table:
         table = fitted.disp.apply(table)
     tables = [predict_table(networks, reader, table, method=method, settings=settings)] if networks else []

@@ -24,13 +24,19 @@ def simulate(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there and not of this production.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
 ) -> None:
     """Simulate air showers and both MAGIC telescopes until enough events have triggered, and write them."""
     from magicnn.config import dump_settings
+    from magicnn.errors import InputError
     from magicnn.simulation.settings import settings_from_yaml
 
     settings = settings_from_yaml(config, set_ or ())
+    if output.exists() and output.samefile(config):
+        raise InputError(f"{output}: holds the settings of the production; give another --output")
     if dry_run:
         typer.echo(dump_settings(settings), nl=False)
         typer.echo(f"# {n_events} triggered events with seed {seed} would be written to {output}")
@@ -38,5 +44,6 @@ def simulate(
     from magicnn.io.eventset import EventSet
     from magicnn.simulation.production import produce
 
-    with EventSet(produce(settings, output, n_events=n_events, seed=seed, workers=workers)) as done:
+    path = produce(settings, output, n_events=n_events, seed=seed, workers=workers, overwrite=overwrite)
+    with EventSet(path) as done:
         typer.echo(f"{len(done)} events of {done.meta.generated['n_thrown']} thrown ones in {output}")

@@ -36,6 +36,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
 ) -> None:
     """Train a network for gamma/hadron separation or for the energy."""
+    from magicnn.cli.arguments import load_features, require_distinct
     from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
     from magicnn.errors import ConfigError
     from magicnn.nn.settings import ModelSettings
@@ -49,13 +50,14 @@ def train(
     settings = validate_settings(ModelSettings, values, where=str(config or "settings"))
     if features and len(features) != len(events):
         raise ConfigError(f"{len(features)} feature tables for {len(events)} event sets: give one for each")
+    require_distinct(events)
     if dry_run:
         typer.echo(dump_settings(settings), nl=False)
         typer.echo(f"# would be trained on {', '.join(map(str, events))} and written to {output}")
         return
     from magicnn.baselines.disp import DispDirection
     from magicnn.baselines.suite import BASELINE_FILES
-    from magicnn.images.features import FeatureTable, extract_features
+    from magicnn.images.features import extract_features
     from magicnn.io.eventset import EventSet
     from magicnn.nn.data import Source
     from magicnn.nn.predict import needs_features
@@ -67,7 +69,7 @@ def train(
         event_set = EventSet(path)
         table = None
         if needs_features(settings.inputs):
-            table = FeatureTable.load(features[number]) if features else extract_features(event_set)
+            table = load_features(features[number], event_set, path) if features else extract_features(event_set)
             table = disp.apply(table) if disp else table
         sources.append(Source(event_set, table))
     trained = train_network(sources, output, settings=settings, device=device)

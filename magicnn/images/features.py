@@ -24,7 +24,14 @@ from magicnn.io.base import Reader
 from magicnn.io.eventset_format import HDF5_ERRORS, meta_from_json, meta_to_json, one_line
 from magicnn.runs import atomic_path, progress, provenance
 
-__all__ = ["FEATURES", "FeatureSettings", "FeatureTable", "concatenate_features", "extract_features"]
+__all__ = [
+    "FEATURES",
+    "FeatureSettings",
+    "FeatureTable",
+    "concatenate_features",
+    "extract_features",
+    "require_same_events",
+]
 
 _FORMAT = "magicnn features"
 _VERSION = 1
@@ -235,6 +242,37 @@ def _features_of(batch: EventBatch, settings: FeatureSettings) -> dict[str, NDAr
     stereo = reconstruct(images, batch["pointing_zenith_deg"], batch["pointing_azimuth_deg"], settings=settings.stereo)
     columns = {**images, **stereo, **batch.columns}
     return {name: np.asarray(values, dtype=FEATURES[name].dtype) for name, values in columns.items()}
+
+
+def require_same_events(
+    features: FeatureTable,
+    columns: Mapping[str, NDArray[Any]],
+    *,
+    table: str = "the feature table",
+    events: str = "the event set",
+) -> None:
+    """Make sure that a feature table was made from certain events: as many, and row by row the same ids.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        The table.
+    columns : mapping of str to array, [N]
+        ``event_id`` of the events, and ``run_id`` where they have one.
+    table, events : str
+        How the error names the two.
+
+    Raises
+    ------
+    InputError
+        Numbers or ids differ.
+    """
+    n_events = len(columns["event_id"])
+    if len(features) != n_events:
+        raise InputError(f"{table} was made for other events: it has {len(features)} rows, {events} {n_events} events")
+    for name in ("run_id", "event_id"):
+        if name in features and name in columns and not np.array_equal(features[name], columns[name]):
+            raise InputError(f"{table} was made for other events: its {name} differs from that of {events}")
 
 
 def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:

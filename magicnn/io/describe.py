@@ -18,7 +18,7 @@ from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
 from magicnn.io.eventset_format import HDF5_ERRORS, one_line, open_hdf5
 from magicnn.io.rootfiles import check_regular_file
 
-__all__ = ["describe"]
+__all__ = ["as_text", "describe", "written_lines"]
 
 Lines = list[tuple[str, str]]
 
@@ -51,8 +51,14 @@ def describe(path: str | Path) -> str:
         lines = _hdf5_lines(path)
     else:
         raise InputError(f"{path}: neither a ROOT file nor an HDF5 file, nothing known about it")
-    width = max(len(key) for key, _ in lines)
-    return "\n".join([str(path), *(f"  {key:<{width}}  {value}".rstrip() for key, value in lines)])
+    return as_text(path, lines)
+
+
+def as_text(path: Path, lines: Lines) -> str:
+    """Return the name of a file and what is known about it, one aligned line for each key that has a value."""
+    told = [(key, value) for key, value in lines if value]
+    width = max(len(key) for key, _ in told)
+    return "\n".join([str(path), *(f"  {key:<{width}}  {value}".rstrip() for key, value in told)])
 
 
 def _mars_lines(path: Path) -> Lines:
@@ -116,7 +122,7 @@ def _eventset_lines(path: Path) -> Lines:
     lines += _ranges(columns)
     lines += _generated(meta.generated)
     lines.append(("source files", _some(meta.source_files)))
-    lines += _written(meta.provenance)
+    lines += written_lines(meta.provenance)
     lines += _columns({name: (SCHEMA[name].unit, SCHEMA[name].description) for name in columns})
     return [(key, value) for key, value in lines if value]
 
@@ -139,7 +145,7 @@ def _table_lines(file: Any, kind: str) -> Lines:
     plain = {name: value for name, value in attributes.items() if not _is_json(value)}
     lines += [(name, str(value)) for name, value in sorted(plain.items()) if np.ndim(value) == 0]
     lines += _generated(json.loads(attributes.get("generated", "{}")))
-    lines += _written(json.loads(attributes.get("provenance", "{}")))
+    lines += written_lines(json.loads(attributes.get("provenance", "{}")))
     lines += _columns(columns)
     return [(key, value) for key, value in lines if value]
 
@@ -184,7 +190,8 @@ def _generated(generated: Mapping[str, Any]) -> Lines:
     ]
 
 
-def _written(provenance: Mapping[str, Any]) -> Lines:
+def written_lines(provenance: Mapping[str, Any]) -> Lines:
+    """Return version, date, command and cut flow of a provenance."""
     version = provenance.get("versions", {}).get("magicnn", "")
     when = provenance.get("written_utc", "")
     by = f"by magicnn {version} " if version else ""

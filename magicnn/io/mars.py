@@ -264,8 +264,8 @@ def _runs_without_partner(files: Sequence[MarsFile], *, require_stereo: bool) ->
     expected = partner_path(lonely.path)
     name = f", expected {expected}" if expected != lonely.path else ""
     raise InputError(
-        f"{lonely.path}: M{other} of run {lonely.run_id} is missing{name}; give both files, or ask for one telescope "
-        "(--mono, require_stereo=False)"
+        f"{lonely.path}: M{other} of run {lonely.run_id} is missing{name}; give both files, or make an event set of "
+        "one telescope with magicnn convert --mono (in Python: require_stereo=False)"
     )
 
 

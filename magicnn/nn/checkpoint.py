@@ -17,10 +17,20 @@ from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.settings import Head, InputSettings, NetworkSettings, TrainingSettings
 from magicnn.runs import atomic_path, provenance
 
-__all__ = ["ModelDescription", "TrainedModel", "build_model", "load_model", "load_state", "save_model", "save_state"]
+__all__ = [
+    "ModelDescription",
+    "TrainedModel",
+    "build_model",
+    "load_description",
+    "load_model",
+    "load_state",
+    "save_model",
+    "save_state",
+]
 
 _FORMAT = "magicnn model"
 _VERSION = 1
+_ZIP_MAGIC = b"PK\x03\x04"
 
 
 @dataclass(frozen=True)
@@ -159,35 +169,40 @@ def load_model(path: Path | str, meta: EventMeta | None = None, *, device: str |
     CheckpointError
         The file is missing, damaged, no model, of a newer version, or made for another camera or other telescopes.
     """
-    content = _load(path)
-    if content.get("format") != _FORMAT:
-        raise CheckpointError(f"{path}: not a model file of magicnn")
-    if content.get("version", 0) > _VERSION:
-        raise CheckpointError(
-            f"{path}: model format {content['version']}, this magicnn reads up to {_VERSION}; update it"
-        )
+    content = _content(path)
     camera, telescopes = (meta.camera, meta.telescopes) if meta else (Camera.magic(), tuple(content["telescopes"]))
     try:
-        description = ModelDescription(
-            camera_name=content["camera_name"],
-            camera_fingerprint=content["camera_fingerprint"],
-            telescopes=tuple(content["telescopes"]),
-            inputs=InputSettings.model_validate(content["inputs"]),
-            network=NetworkSettings.model_validate(content["network"]),
-            training=TrainingSettings.model_validate(content["training"]),
-            normalisation=_normalisation(content["normalisation"]),
-            history=tuple(content["history"]),
-            key=content["key"],
-        )
+        description = _description(content)
         model = build_model(description, camera, telescopes)
         _check_names(model.arranger.layout.names, content["auxiliary_names"])
         model.load_state_dict(content["weights"])
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    except (KeyError, ValueError, TypeError, RuntimeError, ConfigError) as error:
-        raise CheckpointError(f"{path}: damaged model file ({' '.join(str(error).split())[:200]})") from error
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
     model.to(device).eval()
     return TrainedModel(model, description, content["provenance"])
+
+
+def load_description(path: Path | str) -> tuple[ModelDescription, Mapping[str, Any]]:
+    """Read what a model file says of itself, whatever camera it was made for.
+
+    Returns
+    -------
+    description : ModelDescription
+    provenance : mapping
+        Versions, seed and command of the training.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, damaged, no model, or of a newer version.
+    """
+    content = _content(path)
+    try:
+        return _description(content), content["provenance"]
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -226,12 +241,51 @@ def load_state(path: Path, key: str) -> dict[str, Any] | None:
     return state
 
 
+_DAMAGE = (KeyError, ValueError, TypeError, RuntimeError, ConfigError)
+
+
+def _damaged(path: Path | str, error: BaseException) -> CheckpointError:
+    return CheckpointError(f"{path}: damaged model file ({' '.join(str(error).split())[:200]})")
+
+
+def _content(path: Path | str) -> dict[str, Any]:
+    content = _load(path)
+    if content.get("format") != _FORMAT:
+        raise CheckpointError(f"{path}: not a model file of magicnn")
+    if content.get("version", 0) > _VERSION:
+        raise CheckpointError(
+            f"{path}: model format {content['version']}, this magicnn reads up to {_VERSION}; update it"
+        )
+    return content
+
+
+def _description(content: Mapping[str, Any]) -> ModelDescription:
+    return ModelDescription(
+        camera_name=content["camera_name"],
+        camera_fingerprint=content["camera_fingerprint"],
+        telescopes=tuple(content["telescopes"]),
+        inputs=InputSettings.model_validate(content["inputs"]),
+        network=NetworkSettings.model_validate(content["network"]),
+        training=TrainingSettings.model_validate(content["training"]),
+        normalisation=_normalisation(content["normalisation"]),
+        history=tuple(content["history"]),
+        key=content["key"],
+    )
+
+
 def _load(path: Path | str) -> dict[str, Any]:
     try:
+        with Path(path).open("rb") as file:
+            head = file.read(len(_ZIP_MAGIC))
+        # torch takes anything else for one of its old formats and fails in ways that it does not document
+        if head != _ZIP_MAGIC:
+            raise CheckpointError(f"{path}: not a model file (damaged file, or not written by magicnn)")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file") from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+    except IsADirectoryError as error:
+        raise CheckpointError(f"{path}: not a model file but a folder") from error
+    except (OSError, LookupError, AttributeError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path}: damaged file, or not written by magicnn") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: not written by magicnn")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta, require_columns
-from magicnn.images.features import FeatureTable
+from magicnn.images.features import FeatureTable, require_same_events
 from magicnn.nn.auxiliary import AuxiliaryLayout
 from magicnn.nn.inputs import PreparedEvents, prepare_events
 from magicnn.nn.settings import InputSettings, TrainingSettings
@@ -173,7 +173,7 @@ def prepared_chunks(
         first += len(batch)
         features = None if source.features is None else source.features.select(chunk)
         if features is not None:
-            _check_same_events(batch, features)
+            require_same_events(features, batch.columns)
         kept = slice(None) if source.rows is None else source.rows[chunk]
         selected = batch.select(kept)
         if len(selected):
@@ -344,12 +344,6 @@ def _batches(events: EventSource | EventBatch, size: int) -> Iterator[EventBatch
             yield events.select(slice(first, first + size))
     else:
         yield from events.batches(size)
-
-
-def _check_same_events(batch: EventBatch, features: FeatureTable) -> None:
-    for name in ("run_id", "event_id"):
-        if name in features and name in batch.columns and not np.array_equal(features[name], batch[name]):
-            raise InputError(f"the feature table was made for other events: its {name} differs from the event set's")
 
 
 def _allocated(name: str, shape: Sequence[int], dtype: torch.dtype, scratch: Path | None) -> Tensor:

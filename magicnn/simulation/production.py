@@ -125,7 +125,13 @@ def simulate_chunk(simulation: Simulator, chunk: int) -> EventBatch:
 
 
 def produce(
-    settings: ProductionSettings, path: Path | str, *, n_events: int, seed: int, workers: int | None = None
+    settings: ProductionSettings,
+    path: Path | str,
+    *,
+    n_events: int,
+    seed: int,
+    workers: int | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Simulate showers until enough of them triggered, and write the event set.
 
@@ -141,18 +147,22 @@ def produce(
         With the same seed the events are the same, whatever the number of workers and interruptions.
     workers : int, optional
         Processes; one per core when not given.
+    overwrite : bool
+        Replace a file of another production, or of anything else, once the new event set is complete.
 
     Returns
     -------
     Path
-        The event set. One that is complete already, of the same settings, seed and number, is left alone.
+        The event set. One that is complete already, of the same settings, seed and number, is left alone; one of the
+        same settings and seed with another number is replaced.
 
     Raises
     ------
     ConfigError
         The number of events, the seed or the number of workers is out of range.
     InputError
-        The place cannot be written, or holds an unfinished production of other settings.
+        The place cannot be written, or holds an unfinished production of other settings, or, without ``overwrite``,
+        any file that is not an event set of these settings and this seed.
     """
     target = Path(path)
     workers = _n_cores() if workers is None else workers
@@ -161,9 +171,16 @@ def produce(
             f"expected at least one event, a seed from 0 on and at least one worker; got {n_events}, {seed}, {workers}"
         )
     wanted = {"settings": content_hash(settings.model_dump(mode="json")), "seed": seed, "n_events": n_events}
-    if target.exists() and _is_complete(target, wanted):
-        _LOG.info("%s: complete already", target)
-        return target
+    if target.is_file():
+        stored = _stored(target)
+        if all(stored.get(key) == value for key, value in wanted.items()):
+            _LOG.info("%s: complete already", target)
+            return target
+        if not overwrite and any(stored.get(key) != wanted[key] for key in ("settings", "seed")):
+            raise InputError(
+                f"{target}: is there already and not an event set of {settings.name} with these settings and seed "
+                f"{seed}; give another output, or overwrite it (--overwrite)"
+            )
     identity = _meta(settings, seed)
     started = replace(
         identity,
@@ -215,12 +232,13 @@ def _meta(settings: ProductionSettings, seed: int) -> EventMeta:
     )
 
 
-def _is_complete(path: Path, wanted: Mapping[str, Any]) -> bool:
+def _stored(path: Path) -> Mapping[str, Any]:
+    """What an event set says of its generation, nothing for any other file."""
     try:
         with EventSet(path) as found:
-            return all(found.meta.generated.get(key) == value for key, value in wanted.items())
+            return found.meta.generated
     except InputError:
-        return False
+        return {}
 
 
 def _columns(

@@ -131,6 +131,15 @@ def test_only_gammas_that_pass_the_cuts_fill_the_tables(gammas, protons):
         EnergyLookup.fit(protons)
 
 
+def test_empty_tables_are_said(toy_features, caplog):
+    few = EnergyLookup.fit(toy_features(12, 11))
+    assert sum(few.n_filled) == 0
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "of 12 training gammas" in warnings[0]
+    assert "simulate more" in warnings[0]
+
+
 def test_unreconstructed_events_are_nan(lookup, test_gammas):
     n = len(test_gammas)
     h_max, impact, size = (test_gammas[name].copy() for name in ("h_max_m", "impact_m", "size_pe"))

@@ -58,3 +58,15 @@ def test_a_missing_file_ends_with_code_2(tmp_path):
     done = call(tmp_path / "no.yaml", "--output", tmp_path / "none.h5")
     assert done.exit_code == 2
     assert "no.yaml" in done.output
+
+
+@pytest.mark.parametrize("words", [[], ["--overwrite"]])
+def test_the_settings_are_never_overwritten(tmp_path, words):
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(CONFIG.read_text())
+    for name in ("detector.yaml", "site.yaml"):
+        (tmp_path / name).write_text(CONFIG.with_name(name).read_text())
+    done = call(settings, "--output", settings, "-n", 5, "--workers", 1, *words)
+    assert done.exit_code == 3
+    assert "mine.yaml: holds the settings" in done.output
+    assert settings.read_text() == CONFIG.read_text()

@@ -15,6 +15,7 @@ from magicnn.images.features import (
     FeatureTable,
     concatenate_features,
     extract_features,
+    require_same_events,
 )
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, reconstruct
@@ -165,3 +166,13 @@ def test_real_events_have_parameters(data_dir):
     assert 5 <= bright.sum() <= 21
     assert np.nanmax(table["leakage1"]) <= 1.0
     assert np.isfinite(table["reco_zenith_deg"][table["is_stereo"]]).all()
+
+
+def test_a_table_of_other_events_is_noticed(events, table):
+    require_same_events(table, events.columns)
+    with pytest.raises(InputError, match=r"t\.h5 was made for other events: it has 150 rows, e\.h5 149 events"):
+        require_same_events(table, events.select(slice(1, None)).columns, table="t.h5", events="e.h5")
+    for name in ("run_id", "event_id"):
+        shifted = {**events.columns, name: events[name] + 1}
+        with pytest.raises(InputError, match=f"made for other events: its {name} differs"):
+            require_same_events(table, shifted)

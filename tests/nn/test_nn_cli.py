@@ -9,6 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from magicnn.cli import app
+from magicnn.images.features import FeatureTable
 from magicnn.io.eventset import EventSetWriter
 from magicnn.predictions import load_predictions
 
@@ -99,3 +100,46 @@ def test_dry_run_shows_the_settings(folder, tmp_path):
     assert "crop_radius: 10" in done.output
     assert "- energy" in done.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_methods_and_events_given_twice_are_refused(folder, tmp_path):
+    events = folder / "events.h5"
+    twice = folder / "." / "events.h5"
+    for words, message in [
+        (["predict", events, "--output", tmp_path, "--baselines", tmp_path, "--method", "LUT"], "called"),
+        (["predict", events, "--output", tmp_path, "--model", "x.pt", "--method", "a/b"], "without a path"),
+        (["predict", events, "--output", tmp_path, "--model", "x.pt", "--method", ""], "without a path"),
+        (["train", events, twice, "--output", tmp_path / "a.pt"], "events.h5: given twice"),
+        (["baseline", events, twice, "--output", tmp_path / "b"], "events.h5: given twice"),
+    ]:
+        done = magicnn(*words)
+        assert done.exit_code == 2, (words, done.output)
+        assert message in done.output
+        assert done.output.strip().count("\n") == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_feature_table_of_other_events_is_refused(folder, straight, small_events, tmp_path):
+    assert straight.exit_code == 0
+    events, table = folder / "events.h5", tmp_path / "table.h5"
+    shifted = {**small_events.columns, "event_id": small_events["event_id"] + 1}
+    FeatureTable(shifted, small_events.meta).save(table)
+    words = ["predict", events, "--model", folder / "straight.pt", "--features", table, "--output", tmp_path / "out"]
+    done = magicnn(*words)
+    assert done.exit_code == 3, done.output
+    assert f"{table} was made for other events" in done.output
+    assert str(events) in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_info_describes_a_network_and_goes_on_after_an_unreadable_file(folder, straight, tmp_path):
+    assert straight.exit_code == 0
+    (tmp_path / "a.pt").write_text("words")
+    (tmp_path / "b.pt").write_bytes((folder / "straight.pt").read_bytes())
+    done = magicnn("info", tmp_path)
+    assert done.exit_code == 3
+    assert "a.pt: not a model file" in done.output
+    assert "hex_resnet (stem 4, widths [8])" in done.output
+    assert "cos_zenith, baseline, field, centre, has_image" in done.output
+    assert "20, best " in done.output
+    assert magicnn("info", tmp_path / "b.pt").exit_code == 0

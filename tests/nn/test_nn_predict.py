@@ -133,6 +133,11 @@ def test_unfit_model_files_give_one_line(trained, small_events, make_camera, mak
     (tmp_path / "text.pt").write_text("not a model")
     with pytest.raises(CheckpointError, match="damaged file, or not written by magicnn"):
         load_model(tmp_path / "text.pt")
+    (tmp_path / "history.csv").write_text("epoch,validation_loss\n1,0.5\n2,0.4\n")
+    with pytest.raises(CheckpointError, match="not a model file"):
+        load_model(tmp_path / "history.csv")
+    with pytest.raises(CheckpointError, match="not a model file but a folder"):
+        load_model(tmp_path)
     content = torch.load(trained, weights_only=True)
     for change, message in [
         ({"format": "something"}, "not a model file"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from magicnn.array import camera_from_sky, impact_m
-from magicnn.errors import ConfigError
+from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA
 from magicnn.io.eventset import EventSet
 from magicnn.simulation.detector import observe, telescope_light
@@ -86,6 +86,26 @@ def test_a_complete_production_is_left_alone(production, small_settings):
     before = production.stat().st_mtime_ns
     produce(small_settings, production, n_events=40, seed=3, workers=1)
     assert production.stat().st_mtime_ns == before
+
+
+def test_only_the_same_production_is_continued_or_enlarged(production, small_settings, tmp_path):
+    target = tmp_path / "copy.h5"
+    target.write_bytes(production.read_bytes())
+    with pytest.raises(InputError, match=r"copy\.h5: is there already .* seed 4"):
+        produce(small_settings, target, n_events=40, seed=4, workers=1)
+    other = small_settings.model_copy(update={"energy_max_gev": 900.0})
+    with pytest.raises(InputError, match="overwrite"):
+        produce(other, target, n_events=40, seed=3, workers=1)
+    assert target.read_bytes() == production.read_bytes()
+    with EventSet(produce(small_settings, target, n_events=60, seed=3, workers=1)) as larger:
+        assert len(larger) >= 60
+    foreign = tmp_path / "model.pt"
+    foreign.write_text("precious")
+    with pytest.raises(InputError, match="not an event set of small"):
+        produce(small_settings, foreign, n_events=5, seed=3, workers=1)
+    assert foreign.read_text() == "precious"
+    with EventSet(produce(small_settings, foreign, n_events=5, seed=3, workers=1, overwrite=True)) as replaced:
+        assert len(replaced) >= 5
 
 
 def test_what_was_thrown_is_counted_exactly(production, small_settings, events):

@@ -1,0 +1,63 @@
+"""What several commands ask of the files they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from magicnn.images.features import FeatureTable
+    from magicnn.io.base import Reader
+
+__all__ = ["load_features", "require_distinct"]
+
+
+def require_distinct(paths: Sequence[Path]) -> None:
+    """Make sure that no file is given twice, under any name.
+
+    Raises
+    ------
+    ConfigError
+        A file is.
+    """
+    from magicnn.errors import ConfigError
+
+    seen: set[Path] = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise ConfigError(f"{path}: given twice; its events would count double, give every event set once")
+        seen.add(path.resolve())
+
+
+def load_features(path: Path, reader: Reader, events: Path) -> FeatureTable:
+    """Read a feature table that must belong to certain events.
+
+    Parameters
+    ----------
+    path : Path
+        Feature table.
+    reader : Reader
+        The events.
+    events : Path
+        Their file, for the error.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, or was made for other events.
+    """
+    from magicnn.images.features import FeatureTable, require_same_events
+    from magicnn.io.eventset import EventSet
+
+    table = FeatureTable.load(path)
+    names = ["run_id", "event_id"]
+    if isinstance(reader, EventSet):
+        columns = reader.columns(names)
+    else:
+        batches = [{name: batch[name] for name in names} for batch in reader.batches()]
+        columns = {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+    require_same_events(table, columns, table=f"{path}", events=f"{events}")
+    return table
