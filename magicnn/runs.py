@@ -224,14 +224,28 @@ def configure_logging(verbosity: int = 0) -> None:
     logger.addHandler(to_terminal)
 
 
-def log_to_file(path: Path | str) -> None:
-    """Send the package's log to a file of the run too, however quiet the terminal is; it is appended to."""
+@contextlib.contextmanager
+def log_to_file(path: Path | str) -> Iterator[None]:
+    """Send the package's log to a file of a run too, while the block lasts, however quiet the terminal is.
+
+    Parameters
+    ----------
+    path : path
+        Appended to; its folder is created.
+    """
     logger = logging.getLogger("magicnn")
-    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+    level = logger.level
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     to_file = logging.FileHandler(path, encoding="utf-8")
     to_file.setFormatter(_LAYOUT)
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
     logger.addHandler(to_file)
+    try:
+        yield
+    finally:
+        logger.removeHandler(to_file)
+        logger.setLevel(level)
+        to_file.close()
 
 
 def _terminal_handlers() -> list[logging.Handler]:

@@ -70,9 +70,11 @@ def test_provenance_names_versions_and_seed():
 
 def test_log_goes_to_the_file_of_the_run(tmp_path, capsys):
     configure_logging(0)
-    log_to_file(tmp_path / "log.txt")
-    logging.getLogger("magicnn.test").info("ten events")
-    assert list(progress(range(3), description="count")) == [0, 1, 2]
+    configure_logging(-1)
+    with log_to_file(tmp_path / "log.txt"):
+        logging.getLogger("magicnn.test").info("ten events")
+        assert list(progress(range(3), description="count")) == [0, 1, 2]
+    assert "ten events" not in capsys.readouterr().err
     configure_logging(0)
     logging.getLogger("magicnn.test").info("not in the file")
     assert (tmp_path / "log.txt").read_text().endswith("ten events\n")

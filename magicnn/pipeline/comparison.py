@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 from magicnn.baselines.suite import BASELINE_FILES
 from magicnn.config import dump_settings
+from magicnn.errors import ConfigError, nearest_names
 from magicnn.pipeline import work
 from magicnn.pipeline.layout import RunLayout
 from magicnn.pipeline.reporting import write_report
@@ -65,7 +67,16 @@ def run_comparison(
     """
     layout = RunLayout(Path(output))
     stages = comparison_stages(settings, layout, real_files=real_files, workers=workers, device=device)
-    done = execute(stages, layout.root, update=update, on_start=lambda: _begin(settings, layout))
+
+    with contextlib.ExitStack() as stack:
+
+        def begin() -> None:
+            _check_early(settings, real_files, device)
+            stack.enter_context(log_to_file(layout.root / "log.txt"))
+            with atomic_path(layout.config) as partial_file:
+                partial_file.write_text(dump_settings(settings), encoding="utf-8")
+
+        done = execute(stages, layout.root, update=update, on_start=begin)
     page = layout.report / "index.html"
     _LOG.info("%s: %s", "finished" if done else "nothing left to do", page)
     return page
@@ -107,16 +118,6 @@ def comparison_stages(
             features,
         )
     )
-    if real_files:
-        stages.append(
-            Stage(
-                "real",
-                "read the real files",
-                partial(work.read_real, settings, layout, REAL, real_files),
-                (layout.events(REAL), layout.features(REAL)),
-                {"files": [checksum(f) for f in real_files], "features": plain["features"]},
-            )
-        )
     for task in ("classifier", "energy"):
         stages.append(
             Stage(
@@ -128,17 +129,20 @@ def comparison_stages(
                 ("baselines", *features),
             )
         )
-    sets = [*names, REAL] if real_files else names
+    trained = ("baselines", "classifier", "energy")
+    applied = {**shared, "predict": plain["predict"]}
     stages.append(
         Stage(
             "predictions",
             "predict with every method",
-            partial(work.predict, settings, layout, sets, REAL, device),
-            tuple(layout.predictions(m, n) for m in work.METHODS for n in sets),
-            {**shared, "predict": plain["predict"], "real": bool(real_files)},
-            ("baselines", "classifier", "energy", *(("real",) if real_files else ())),
+            partial(work.predict, settings, layout, names, device),
+            tuple(layout.predictions(m, n) for m in work.METHODS for n in names),
+            applied,
+            trained,
         )
     )
+    if real_files:
+        stages += _real_stages(settings, layout, real_files, device, applied, trained)
     stages.append(
         Stage(
             "evaluation",
@@ -158,6 +162,7 @@ def comparison_stages(
             (layout.report / "index.html",),
             {"title": settings.title},
             before,
+            is_cheap=True,
         )
     )
     return stages
@@ -200,7 +205,47 @@ def _production_stages(
     return simulate, features
 
 
-def _begin(settings: ComparisonSettings, layout: RunLayout) -> None:
-    log_to_file(layout.root / "log.txt")
-    with atomic_path(layout.config) as partial_file:
-        partial_file.write_text(dump_settings(settings), encoding="utf-8")
+def _real_stages(
+    settings: ComparisonSettings,
+    layout: RunLayout,
+    files: Sequence[Path],
+    device: str,
+    applied: Mapping[str, Any],
+    trained: tuple[str, ...],
+) -> tuple[Stage, Stage]:
+    features = settings.features.model_dump(mode="json")
+    read = Stage(
+        "real",
+        "read the real files",
+        partial(work.read_real, settings, layout, REAL, files),
+        (layout.events(REAL), layout.features(REAL)),
+        {"files": sorted(checksum(f) for f in files), "features": features},
+        is_cheap=True,
+    )
+    predict = Stage(
+        "real_predictions",
+        "predict the real events with every method",
+        partial(work.predict_real, settings, layout, REAL, device),
+        tuple(layout.predictions(m, REAL) for m in work.METHODS),
+        applied,
+        (read.name, *trained),
+        is_cheap=True,
+    )
+    return read, predict
+
+
+def _check_early(settings: ComparisonSettings, real_files: Sequence[Path], device: str) -> None:
+    """Find the mistakes that would otherwise end a job hours after its start."""
+    from magicnn.io import open_events
+    from magicnn.nn.auxiliary import required_columns
+    from magicnn.nn.registry import list_models
+    from magicnn.nn.trainer import choose_device
+
+    choose_device(device)
+    if real_files:
+        open_events(list(real_files))
+    for model in (settings.classifier, settings.energy):
+        required_columns(model.inputs.auxiliary)
+        if model.network.architecture not in list_models():
+            name = model.network.architecture
+            raise ConfigError(f"no network architecture {name!r}; {nearest_names(name, list_models())}")

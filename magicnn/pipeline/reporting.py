@@ -67,23 +67,36 @@ def write_report(
         real=_real_events(settings, layout, real) if real else None,
         settings=settings.model_dump(mode="json"),
         provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
-        notes=_notes(settings),
+        notes=_notes(settings, layout, names, real),
     )
     build_report(inputs, layout.report)
     return {"figures": len(list((layout.report / "figures").glob("*.png")))}
 
 
-def _notes(settings: ComparisonSettings) -> tuple[str, ...]:
-    named = ", ".join(settings.classifier.inputs.auxiliary)
-    return (
+def _notes(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str | None) -> tuple[str, ...]:
+    shared = settings.classifier.inputs.auxiliary
+    more = [n for n in settings.energy.inputs.auxiliary if n not in shared]
+    notes = [
         "Everything simulated here comes from the package's own shower and detector simulation with a compact hadronic "
         "model, not from MAGIC's Monte Carlo; published points are drawn for orientation.",
         "All methods are trained on the same showers and judged on other ones, on events that pass the same quality "
         f"cuts (size above {settings.quality.min_size_pe:g} phe in each telescope, image axes that cross).",
         "Diffuse gammas are thinned out until their directions in the camera and their pointings are distributed as "
         "those of the protons.",
-        f"Besides the pixels the networks get these image and stereo parameters: {named}.",
-    )
+        f"Besides the pixels the networks get these image and stereo parameters: {', '.join(shared)}"
+        + (f"; that for the energy also {', '.join(more)}." if more else "."),
+    ]
+    if real:
+        with EventSet(layout.events(names[0])) as simulated, EventSet(layout.events(real)) as events:
+            speeds = simulated.meta.sampling_gsps, events.meta.sampling_gsps
+            assumed = " (assumed from the date)" if events.meta.sampling_assumed else ""
+        if speeds[0] != speeds[1]:
+            notes.append(
+                f"The real events were read out at {speeds[1]:g} GS/s{assumed}, the simulated ones, which all methods "
+                f"are trained on, at {speeds[0]:g} GS/s: what is said of the real events shows that they go through, "
+                "no more."
+            )
+    return tuple(notes)
 
 
 def _history(path: Path) -> list[dict[str, float]]:
@@ -93,9 +106,10 @@ def _history(path: Path) -> list[dict[str, float]]:
 
 def _cut_flow(counts: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, int]:
     flow = {"thrown": counts[f"simulate_{name}"]["thrown"]}
-    flow |= {k: counts[f"features_{name}"][k] for k in ("triggered", "two_images", "quality")}
-    predicted = counts["predictions"]
-    return flow | {"test showers": predicted[name], "judged": predicted[f"{name}_judged"]}
+    parametrised = counts[f"features_{name}"]
+    flow |= {"triggered": parametrised["triggered"], "two images": parametrised["two_images"]}
+    flow |= {"quality cuts": parametrised["quality"]}
+    return flow | {"judged, of the test showers": counts["predictions"][f"{name}_judged"]}
 
 
 def _examples(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> tuple[ExampleImages, ...]:

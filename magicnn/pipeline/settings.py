@@ -67,6 +67,8 @@ class ComparisonSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if len(set(self.zenith_ranges)) != len(self.zenith_ranges):
+            raise ValueError(f"zenith_ranges names a range twice: {', '.join(self.zenith_ranges)}")
         if self.classifier.training.heads != ("particle",) or self.energy.training.heads != ("energy",):
             raise ValueError("classifier.training.heads must be [particle] and energy.training.heads [energy]")
         return self

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ class Stage:
         Plain values that its result depends on.
     needs : tuple of str
         Names of earlier stages that its result depends on.
+    is_cheap : bool
+        Done again without asking when what it depends on changed.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Stage:
     outputs: tuple[Path, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
+    is_cheap: bool = False
 
 
 def execute(
@@ -84,9 +88,9 @@ def execute(
         record = _record(directory, stage.name)
         is_done = record is not None and all(path.exists() for path in stage.outputs)
         if is_done and record is not None and record["key"] != keys[stage.name]:
-            if not update:
+            if not update and not stage.is_cheap:
                 raise ConfigError(
-                    f"{directory}: {stage.title} was done with other settings; "
+                    f"{directory}: {stage.title} was done with other settings ({_changes(record, stage)}); "
                     "give another --output, or --update to do again what the changed settings touch"
                 )
             is_done = False
@@ -111,6 +115,7 @@ def execute(
                 "name": stage.name,
                 "title": stage.title,
                 "key": keys[stage.name],
+                "settings": dict(stage.settings),
                 "seconds": seconds,
                 "counts": dict(counts),
             },
@@ -127,6 +132,27 @@ def stage_counts(directory: Path, names: Sequence[str]) -> dict[str, dict[str, A
         if record is not None:
             found[name] = {"title": record["title"], "seconds": record["seconds"], **record["counts"]}
     return found
+
+
+def _changes(record: Mapping[str, Any], stage: Stage) -> str:
+    """Name the settings that differ from those of a record."""
+    before, now = (
+        dict(_flat(record.get("settings", {}))),
+        dict(_flat(json.loads(json.dumps(dict(stage.settings), default=str)))),
+    )
+    different = [k for k in sorted(before.keys() | now.keys()) if before.get(k) != now.get(k)]
+    shown = [f"{k}: {before.get(k)} before, {now.get(k)} now" for k in different[:3]]
+    if len(different) > len(shown):
+        shown.append(f"and {len(different) - len(shown)} more")
+    return ", ".join(shown) or "of a stage before it"
+
+
+def _flat(values: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _flat(value, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, values
 
 
 def _record_path(directory: Path, name: str) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.baselines.suite import BASELINE_FILES
+from magicnn.baselines.suite import BASELINE_FILES, Baselines
+from magicnn.events import EventBatch
 from magicnn.images.features import FeatureTable, extract_features
 from magicnn.images.quality import passes_quality
 from magicnn.io.eventset import EventSet
@@ -20,6 +22,7 @@ from magicnn.simulation.matching import matched_selection
 from magicnn.simulation.settings import ProductionSettings
 
 if TYPE_CHECKING:
+    from magicnn.nn.checkpoint import TrainedModel
     from magicnn.nn.data import Source
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "judge",
     "parametrise",
     "predict",
+    "predict_real",
     "read_real",
     "simulate",
     "train_network",
@@ -75,8 +79,6 @@ def read_real(settings: ComparisonSettings, layout: RunLayout, name: str, files:
 
 def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:
     """Fit DISP, lookup tables and forests to the training showers."""
-    from magicnn.baselines.suite import Baselines
-
     training: dict[str, list[FeatureTable]] = {task: [] for task in _TASK_PARTICLES}
     for name in names:
         features = FeatureTable.load(layout.features(name))
@@ -105,41 +107,72 @@ def train_network(
     return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
 
 
-def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str, device: str) -> Counts:
-    """Predict with every method: simulated showers that none was trained on, and all real events."""
-    from magicnn.baselines.suite import Baselines
-    from magicnn.nn.checkpoint import load_model
-    from magicnn.nn.predict import predict_table as predict_network
-    from magicnn.nn.trainer import choose_device
-
-    where = choose_device(device)
-    networks = [load_model(layout.models / f"{task}.pt", device=where) for task in _TASK_PARTICLES]
-    baselines = Baselines.load(layout.models)
+def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], device: str) -> Counts:
+    """Predict the simulated showers that no method was trained on, with every method."""
     counts: dict[str, int] = {}
+    methods = _Methods.load(layout, device)
     for name in names:
         features = _all_features(layout, name)
+        test = _is_test(settings, features)
+        valid = _judgeable(settings, layout, name, features)[test]
         with EventSet(layout.events(name)) as event_set:
-            events = event_set.read()
+            events = event_set.read().select(test)
         generated = dict(events.meta.generated)
-        if name != real:
-            test = _is_test(settings, features)
-            valid = _judgeable(settings, layout, name, features)[test]
-            events, features = events.select(test), features.select(test)
-            generated["n_thrown"] *= settings.test_fraction
-        else:
-            valid = passes_quality(features, settings.quality)
-        tables = (
-            predict_network(networks, events, features, method="CNN", settings=settings.predict),
-            *baselines.predict(features, settings.quality),
-        )
-        for table in tables:
-            judged = table.with_columns(is_valid=valid)
-            PredictionTable(judged.method, judged.columns, judged.particle, generated, judged.meta).save(
-                layout.predictions(table.method, name)
-            )
-        counts[name] = len(features)
+        generated["n_thrown"] *= settings.test_fraction
+        methods.predict(settings, layout, name, events, features.select(test), valid, generated)
+        counts[name] = len(events)
         counts[f"{name}_judged"] = int(valid.sum())
     return counts
+
+
+def predict_real(settings: ComparisonSettings, layout: RunLayout, name: str, device: str) -> Counts:
+    """Predict real events with every method."""
+    features = _all_features(layout, name)
+    valid = passes_quality(features, settings.quality)
+    with EventSet(layout.events(name)) as event_set:
+        events = event_set.read()
+    _Methods.load(layout, device).predict(settings, layout, name, events, features, valid, {})
+    return {"events": len(events), "quality": int(valid.sum())}
+
+
+@dataclass(frozen=True)
+class _Methods:
+    """All trained methods of a run."""
+
+    networks: Sequence[TrainedModel]
+    baselines: Baselines
+
+    @classmethod
+    def load(cls, layout: RunLayout, device: str) -> _Methods:
+        from magicnn.nn.checkpoint import load_model
+        from magicnn.nn.trainer import choose_device
+
+        where = choose_device(device)
+        networks = [load_model(layout.models / f"{task}.pt", device=where) for task in _TASK_PARTICLES]
+        return cls(networks, Baselines.load(layout.models))
+
+    def predict(
+        self,
+        settings: ComparisonSettings,
+        layout: RunLayout,
+        name: str,
+        events: EventBatch,
+        features: FeatureTable,
+        valid: NDArray[np.bool_],
+        generated: Mapping[str, Any],
+    ) -> None:
+        """Write a table of every method, all with the same quality flags."""
+        from magicnn.nn.predict import predict_table
+
+        tables = (
+            predict_table(self.networks, events, features, method="CNN", settings=settings.predict),
+            *self.baselines.predict(features, settings.quality),
+        )
+        for table in tables:
+            columns = {**table.columns, "is_valid": valid}
+            PredictionTable(table.method, columns, table.particle, generated, table.meta).save(
+                layout.predictions(table.method, name)
+            )
 
 
 def judge(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from magicnn.config import load_settings
-from magicnn.errors import ConfigError
+from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.io.eventset import EventSet
 from magicnn.pipeline.comparison import comparison_stages, describe_plan, run_comparison
 from magicnn.pipeline.layout import RunLayout
@@ -119,8 +119,43 @@ def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished):
     run_comparison(settings, folder, device="cpu")
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
     changed = settings.model_copy(update={"test_fraction": 0.5})
-    with pytest.raises(ConfigError, match="done with other settings"):
+    with pytest.raises(ConfigError, match=r"test_fraction: 0\.4 before, 0\.5 now"):
         run_comparison(changed, folder, device="cpu")
+
+
+def test_real_files_join_a_finished_run(finished, data_dir):
+    settings, folder = finished
+    layout = RunLayout(folder)
+    metrics = (layout.report / "metrics.json").read_bytes()
+    models = {p: p.stat().st_mtime_ns for p in layout.models.iterdir()}
+    files = sorted((data_dir / "magic_real").glob("*_Y_*.root"), reverse=True)
+    run_comparison(settings, folder, real_files=files, device="cpu")
+    assert len(load_predictions(layout.predictions("CNN", "real"))) == 21
+    assert {p: p.stat().st_mtime_ns for p in layout.models.iterdir()} == models
+    assert (layout.report / "metrics.json").read_bytes() == metrics
+    page = (layout.report / "index.html").read_text()
+    assert "2.05 GS/s (assumed from the date)" in page
+    assert "29795" in page
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("energy.inputs.auxiliary=[foo]", "foo"),
+        ("classifier.network.architecture=hex_resnt", "did you mean 'hex_resnet'"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_done(job, tmp_path, change, reason):
+    settings = load_comparison(job, [change])
+    with pytest.raises(MagicnnError, match=reason):
+        run_comparison(settings, tmp_path / "run", device="cpu")
+    with pytest.raises(ConfigError, match="device"):
+        run_comparison(load_comparison(job), tmp_path / "run", device="gpu")
+    with pytest.raises(InputError, match=r"nowhere\.root"):
+        run_comparison(load_comparison(job), tmp_path / "run", real_files=[tmp_path / "nowhere.root"], device="cpu")
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(ConfigError, match="names a range twice"):
+        load_comparison(job, ["zenith_ranges=[za05to35, za05to35]"])
 
 
 @pytest.mark.slow

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from magicnn.errors import ConfigError
@@ -50,10 +52,18 @@ def test_missing_output_is_made_again(tmp_path):
 def test_changed_settings_are_refused_or_touch_only_what_depends_on_them(tmp_path):
     execute(Job(tmp_path).stages, tmp_path)
     changed = Job(tmp_path, epochs=2)
-    with pytest.raises(ConfigError, match="train was done with other settings"):
+    with pytest.raises(ConfigError, match=r"train was done with other settings \(epochs: 1 before, 2 now\)"):
         execute(changed.stages, tmp_path)
     assert changed.ran == []
     assert execute(changed.stages, tmp_path, update=True) == 1
+    assert changed.ran == ["train"]
+
+
+def test_cheap_stages_are_done_again_without_asking(tmp_path):
+    execute(Job(tmp_path).stages, tmp_path)
+    changed = Job(tmp_path, epochs=2)
+    changed.stages[1] = replace(changed.stages[1], is_cheap=True)
+    assert execute(changed.stages, tmp_path) == 1
     assert changed.ran == ["train"]
 
 
