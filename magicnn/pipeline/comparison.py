@@ -237,7 +237,7 @@ def _real_stages(
 def _check_early(settings: ComparisonSettings, real_files: Sequence[Path], device: str) -> None:
     """Find the mistakes that would otherwise end a job hours after its start."""
     from magicnn.io import open_events
-    from magicnn.nn.auxiliary import required_columns
+    from magicnn.nn.auxiliary import AuxiliaryLayout
     from magicnn.nn.registry import list_models
     from magicnn.nn.trainer import choose_device
 
@@ -245,7 +245,7 @@ def _check_early(settings: ComparisonSettings, real_files: Sequence[Path], devic
     if real_files:
         open_events(list(real_files))
     for model in (settings.classifier, settings.energy):
-        required_columns(model.inputs.auxiliary)
+        AuxiliaryLayout.of(model.inputs.auxiliary, ("M1", "M2"))
         if model.network.architecture not in list_models():
             name = model.network.architecture
             raise ConfigError(f"no network architecture {name!r}; {nearest_names(name, list_models())}")
