@@ -306,7 +306,9 @@ def _emit_into(
     radius = goal.telescope_radius
     distance = math.sqrt(rx * rx + ry * ry + rz * rz)
     frame = goal.frames[k]
-    if -(rx * frame[0] + ry * frame[1] + rz * frame[2]) < goal.cos_view * distance - 1.1 * goal.sin_view * radius:
+    # Light within the field of view that meets the reflector has come at least this far along the optical axis.
+    least = goal.cos_view * math.sqrt(max(distance * distance - radius * radius, 0.0)) - goal.sin_view * radius
+    if -(rx * frame[0] + ry * frame[1] + rz * frame[2]) < least:
         return n
     along = rx * ux + ry * uy + rz * uz
     across = math.sqrt(max(distance * distance - along * along, 1e-12))
