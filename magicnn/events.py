@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError, nearest_names
 
-__all__ = ["SCHEMA", "ColumnSpec", "EventBatch", "EventMeta", "concatenate", "require_columns"]
+__all__ = ["SCHEMA", "ColumnSpec", "EventBatch", "EventMeta", "concatenate", "joined_meta", "require_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +228,46 @@ def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
     Returns
     -------
     EventBatch
-        With the meta of the first batch, the source files of all, the particle ``"mixed"`` when they differ, and no
-        ``generated`` when it differs: no one number stands for two productions.
+        With the meta of all (`joined_meta`).
 
     Raises
     ------
     InputError
         Nothing to join, or cameras, telescopes, or real and simulated events are mixed.
     """
-    if not batches:
+    meta = joined_meta([b.meta for b in batches])
+    names = [n for n in batches[0].columns if all(n in b.columns for b in batches)]
+    return EventBatch(
+        np.concatenate([b.charge for b in batches]),
+        np.concatenate([b.time for b in batches]),
+        {n: np.concatenate([b.columns[n] for b in batches]) for n in names},
+        meta,
+    )
+
+
+def joined_meta(metas: Sequence[EventMeta]) -> EventMeta:
+    """Return what holds for events of several batches or files together.
+
+    Parameters
+    ----------
+    metas : sequence of EventMeta
+        At least one.
+
+    Returns
+    -------
+    EventMeta
+        That of the first with the source files of all; the particle is ``"mixed"`` and the readout None where they
+        differ, and of what was generated only what is the same for all stays.
+
+    Raises
+    ------
+    InputError
+        There are none, or cameras, telescopes, or real and simulated events are mixed.
+    """
+    if not metas:
         raise InputError("no events to join")
-    first = batches[0].meta
-    for other in (b.meta for b in batches[1:]):
+    first = metas[0]
+    for other in metas[1:]:
         same = (
             other.camera.fingerprint == first.camera.fingerprint
             and other.telescopes == first.telescopes
@@ -250,17 +278,12 @@ def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
                 f"cannot join events of {first.camera.name} {first.telescopes} (simulated: {first.is_simulation}) "
                 f"with {other.camera.name} {other.telescopes} (simulated: {other.is_simulation})"
             )
-    names = [n for n in batches[0].columns if all(n in b.columns for b in batches)]
-    particles = {b.meta.particle for b in batches}
-    meta = replace(
+    return replace(
         first,
-        particle=first.particle if len(particles) == 1 else "mixed",
-        generated=first.generated if all(b.meta.generated == first.generated for b in batches) else {},
-        source_files=tuple(dict.fromkeys(f for b in batches for f in b.meta.source_files)),
-    )
-    return EventBatch(
-        np.concatenate([b.charge for b in batches]),
-        np.concatenate([b.time for b in batches]),
-        {n: np.concatenate([b.columns[n] for b in batches]) for n in names},
-        meta,
+        particle=first.particle if len({m.particle for m in metas}) == 1 else "mixed",
+        sampling_gsps=first.sampling_gsps if len({m.sampling_gsps for m in metas}) == 1 else None,
+        sampling_assumed=any(m.sampling_assumed for m in metas),
+        window_ns=first.window_ns if len({m.window_ns for m in metas}) == 1 else None,
+        generated={k: v for k, v in first.generated.items() if all(m.generated.get(k) == v for m in metas)},
+        source_files=tuple(dict.fromkeys(f for m in metas for f in m.source_files)),
     )

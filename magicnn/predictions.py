@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError, nearest_names
 from magicnn.events import SCHEMA, ColumnSpec, require_columns
+from magicnn.hdf5 import opened, write_columns
 from magicnn.runs import atomic_path, provenance
 
 __all__ = ["PREDICTION_COLUMNS", "PredictionTable", "load_predictions"]
@@ -124,12 +125,7 @@ class PredictionTable:
             file.attrs["generated"] = json.dumps(dict(self.generated), sort_keys=True)
             file.attrs["meta"] = json.dumps(dict(self.meta), sort_keys=True)
             file.attrs["provenance"] = json.dumps(provenance(), sort_keys=True)
-            group = file.create_group("predictions")
-            for name, values in self.columns.items():
-                chunks = (max(1, min(len(values), 16384)),)
-                dataset = group.create_dataset(name, data=values, chunks=chunks, maxshape=(None,), fletcher32=True)
-                dataset.attrs["unit"] = PREDICTION_COLUMNS[name].unit
-                dataset.attrs["description"] = PREDICTION_COLUMNS[name].description
+            write_columns(file, "predictions", self.columns, PREDICTION_COLUMNS)
 
     def __repr__(self) -> str:
         return (
@@ -154,26 +150,11 @@ def load_predictions(path: Path | str) -> PredictionTable:
     InputError
         The file is missing, damaged, of another kind, or written by a newer version.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != _FORMAT:
-                raise InputError(f"{path}: not a prediction file of magicnn")
-            if int(file.attrs["version"]) > _VERSION:
-                raise InputError(
-                    f"{path}: prediction format {file.attrs['version']}, this magicnn reads up to {_VERSION}; update it"
-                )
-            return PredictionTable(
-                method=str(file.attrs["method"]),
-                columns={name: dataset[()] for name, dataset in file["predictions"].items()},
-                particle=str(file.attrs["particle"]) or None,
-                generated=json.loads(file.attrs["generated"]),
-                meta=json.loads(file.attrs["meta"]),
-            )
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except OSError as error:
-        if not h5py.is_hdf5(path):
-            raise InputError(f"{path}: not a prediction file of magicnn (not HDF5)") from error
-        raise InputError(f"{path}: damaged prediction file ({error})") from error
-    except (KeyError, ValueError) as error:
-        raise InputError(f"{path}: damaged prediction file ({error})") from error
+    with opened(path, "prediction file", file_format=_FORMAT, version=_VERSION) as file:
+        return PredictionTable(
+            method=str(file.attrs["method"]),
+            columns={name: dataset[()] for name, dataset in file["predictions"].items()},
+            particle=str(file.attrs["particle"]) or None,
+            generated=json.loads(file.attrs["generated"]),
+            meta=json.loads(file.attrs["meta"]),
+        )

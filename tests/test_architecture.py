@@ -24,6 +24,8 @@ LAYERS = [
         "hexmaps",
         "array",
         "generated",
+        "hdf5",
+        "readout",
         "splits",
     },
     {"io", "images", "simulation"},

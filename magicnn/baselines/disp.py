@@ -22,6 +22,7 @@ from magicnn.errors import InputError
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.images.stereo import geometry_from_direction
+from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.splits import split_by_shower
 
 __all__ = ["DispDirection", "DispSettings"]
@@ -60,6 +61,8 @@ class DispDirection:
     forests : tuple of tuple of dict
         One per fold and telescope: ``distance`` (of the source from the centre of gravity, along the axis),
         ``errors`` (mean absolute errors along and across the axis), ``sense`` (whether the source lies towards psi).
+    readout : Readout
+        Of the training events.
 
     Notes
     -----
@@ -75,6 +78,7 @@ class DispDirection:
     settings: DispSettings
     seed: int
     forests: tuple[tuple[dict[str, Any], ...], ...]
+    readout: Readout = UNKNOWN_READOUT
 
     @classmethod
     def fit(cls, features: FeatureTable, settings: DispSettings = DEFAULT_SETTINGS, *, seed: int) -> DispDirection:
@@ -119,7 +123,7 @@ class DispDirection:
                     )
                 row.append(_train(values[rows], target[rows], settings, [seed, k, telescope]))
             forests.append(tuple(row))
-        return cls(settings, seed, tuple(forests))
+        return cls(settings, seed, tuple(forests), Readout.of(features.meta))
 
     def apply(self, features: FeatureTable) -> FeatureTable:
         """Add the direction by DISP and the impact that follows from it.
@@ -167,7 +171,11 @@ class DispDirection:
 
     def save(self, path: Path | str) -> None:
         """Write the forests to a file."""
-        record = {"settings": self.settings.model_dump(mode="json"), "seed": self.seed}
+        record = {
+            "settings": self.settings.model_dump(mode="json"),
+            "seed": self.seed,
+            "readout": self.readout.to_mapping(),
+        }
         save_forests(path, "directions by DISP", record, [list(row) for row in self.forests])
 
     @classmethod
@@ -175,7 +183,8 @@ class DispDirection:
         """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
         record, forests = load_forests(path, "directions by DISP")
         settings = validate_settings(DispSettings, record["settings"], where=str(path))
-        return cls(settings, int(record["seed"]), tuple(tuple(row) for row in forests))
+        readout = Readout.from_mapping(record.get("readout"))
+        return cls(settings, int(record["seed"]), tuple(tuple(row) for row in forests), readout)
 
     def __repr__(self) -> str:
         return (

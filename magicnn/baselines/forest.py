@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +16,9 @@ from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
+from magicnn.readout import UNKNOWN_READOUT, Readout
 
-__all__ = ["FOREST_FEATURES", "EnergyForest", "ForestSettings", "ParticleForest", "forest_inputs"]
+__all__ = ["FOREST_FEATURES", "EnergyForest", "ForestSettings", "Forests", "ParticleForest", "forest_inputs"]
 
 Floats = NDArray[np.float64]
 
@@ -84,7 +85,47 @@ def forest_inputs(features: FeatureTable, telescope: int, *, unsigned: bool) -> 
 
 
 @dataclass(frozen=True, eq=False)
-class ParticleForest:
+class Forests:
+    """Forests of all telescopes, and their file; `ParticleForest` or `EnergyForest`.
+
+    Attributes
+    ----------
+    settings : ForestSettings
+        How the forests were grown.
+    forests : tuple
+        scikit-learn estimators, one per telescope.
+    readout : Readout
+        Of the training events.
+    """
+
+    settings: ForestSettings
+    forests: tuple[Any, ...]
+    readout: Readout = UNKNOWN_READOUT
+    _kind: ClassVar[str]
+
+    def save(self, path: Path | str) -> None:
+        """Write the forests to a file."""
+        record = {
+            "settings": self.settings.model_dump(mode="json"),
+            "features": list(FOREST_FEATURES),
+            "readout": self.readout.to_mapping(),
+        }
+        save_forests(path, self._kind, record, list(self.forests))
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
+        record, forests = load_forests(path, cls._kind)
+        settings = validate_settings(ForestSettings, record["settings"], where=str(path))
+        return cls(settings, tuple(forests), Readout.from_mapping(record.get("readout")))
+
+    def __repr__(self) -> str:
+        nodes = sum(tree.tree_.node_count for forest in self.forests for tree in forest.estimators_)
+        n_trees = len(self.forests[0].estimators_)
+        return f"{type(self).__name__}({len(self.forests)} telescopes, {n_trees} trees each, {nodes} nodes)"
+
+
+class ParticleForest(Forests):
     """Gamma/hadron separation: one classifier per telescope, averaged with the size of the images.
 
     Attributes
@@ -93,10 +134,11 @@ class ParticleForest:
         How the forests were grown.
     forests : tuple
         scikit-learn classifiers, one per telescope; class 1 is gamma.
+    readout : Readout
+        Of the training events.
     """
 
-    settings: ForestSettings
-    forests: tuple[Any, ...]
+    _kind = "gamma/hadron separation"
 
     @classmethod
     def fit(
@@ -146,7 +188,7 @@ class ParticleForest:
             weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
             forest = RandomForestClassifier(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
-        return cls(settings, tuple(forests))
+        return cls(settings, tuple(forests), Readout.of(features.meta))
 
     def predict(self, features: FeatureTable) -> Floats:
         """Estimate how gamma-like events are.
@@ -169,22 +211,8 @@ class ParticleForest:
             total[rows] += weight
         return weighted / np.where(total > 0.0, total, np.nan)
 
-    def save(self, path: Path | str) -> None:
-        """Write the forests to a file."""
-        save_forests(path, "gamma/hadron separation", _record(self.settings), list(self.forests))
 
-    @classmethod
-    def load(cls, path: Path | str) -> ParticleForest:
-        """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
-        record, forests = load_forests(path, "gamma/hadron separation")
-        return cls(validate_settings(ForestSettings, record["settings"], where=str(path)), tuple(forests))
-
-    def __repr__(self) -> str:
-        return _described("ParticleForest", self.forests)
-
-
-@dataclass(frozen=True, eq=False)
-class EnergyForest:
+class EnergyForest(Forests):
     """Energy: one regressor of log10(E) per telescope, averaged with the inverse variance over the trees.
 
     Attributes
@@ -193,10 +221,11 @@ class EnergyForest:
         How the forests were grown.
     forests : tuple
         scikit-learn regressors of log10(E / GeV), one per telescope.
+    readout : Readout
+        Of the training events.
     """
 
-    settings: ForestSettings
-    forests: tuple[Any, ...]
+    _kind = "energy"
 
     @classmethod
     def fit(
@@ -242,7 +271,7 @@ class EnergyForest:
             weight = None if weights is None else np.asarray(weights, dtype=np.float64)[used]
             forest = RandomForestRegressor(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
-        return cls(settings, tuple(forests))
+        return cls(settings, tuple(forests), Readout.of(features.meta))
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Estimate energies.
@@ -268,19 +297,6 @@ class EnergyForest:
         safe = np.where(total > 0.0, total, np.nan)
         energy = 10.0 ** (weighted / safe)
         return energy, energy * np.log(10.0) * safe**-0.5
-
-    def save(self, path: Path | str) -> None:
-        """Write the forests to a file."""
-        save_forests(path, "energy", _record(self.settings), list(self.forests))
-
-    @classmethod
-    def load(cls, path: Path | str) -> EnergyForest:
-        """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
-        record, forests = load_forests(path, "energy")
-        return cls(validate_settings(ForestSettings, record["settings"], where=str(path)), tuple(forests))
-
-    def __repr__(self) -> str:
-        return _described("EnergyForest", self.forests)
 
 
 def _training_rows(
@@ -322,12 +338,3 @@ def _options(settings: ForestSettings, seed: int, telescope: int) -> dict[str, A
 def _ready(forest: Any) -> Any:
     # threads add up the votes of the trees in whatever order they finish; one thread always in the same
     return forest.set_params(n_jobs=1)
-
-
-def _record(settings: ForestSettings) -> dict[str, Any]:
-    return {"settings": settings.model_dump(mode="json"), "features": list(FOREST_FEATURES)}
-
-
-def _described(name: str, forests: tuple[Any, ...]) -> str:
-    nodes = sum(tree.tree_.node_count for forest in forests for tree in forest.estimators_)
-    return f"{name}({len(forests)} telescopes, {len(forests[0].estimators_)} trees each, {nodes} nodes)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,9 +18,10 @@ from magicnn.array import OBSERVATION_LEVEL_M
 from magicnn.baselines.smooth_table import SmoothTable
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import CheckpointError, InputError
+from magicnn.hdf5 import opened
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
-from magicnn.io.eventset_format import HDF5_ERRORS, one_line
+from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import atomic_path, provenance
 from magicnn.simulation.atmosphere import load_atmosphere
 
@@ -125,6 +126,8 @@ class EnergyLookup:
         ln E is corrected by ``-slope (cos(zenith) - mean)``.
     uncertainty_scale : float
         What the combined RMS of the cells is multiplied with to cover 68 % of the events that filled the tables.
+    readout : Readout
+        Of the events that filled the tables.
 
     Notes
     -----
@@ -142,6 +145,7 @@ class EnergyLookup:
     zenith_mean_cos: Floats
     zenith_slope: Floats
     uncertainty_scale: float
+    readout: Readout = UNKNOWN_READOUT
 
     @classmethod
     def fit(
@@ -219,7 +223,7 @@ class EnergyLookup:
         known = np.isfinite(estimate)
         pull = np.abs(estimate[known] - energy[known]) / spread[known]
         scale = float(np.quantile(pull, 0.6827)) if known.any() else 1.0
-        return cls(settings, raw.tables, raw.zenith_mean_cos, raw.zenith_slope, scale)
+        return replace(raw, uncertainty_scale=scale, readout=Readout.of(features.meta))
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Look the energies up.
@@ -255,13 +259,14 @@ class EnergyLookup:
             The file cannot be written.
         """
         record = {
-            "version": _VERSION,
             "settings": self.settings.model_dump(mode="json"),
             "uncertainty_scale": self.uncertainty_scale,
+            "readout": self.readout.to_mapping(),
             "provenance": provenance(),
         }
         with atomic_path(path) as partial, h5py.File(partial, "w") as file:
             file.attrs["format"] = LOOKUP_FORMAT
+            file.attrs["version"] = _VERSION
             file.create_dataset("record", data=json.dumps(record, sort_keys=True))
             for name in ("zenith_mean_cos", "zenith_slope"):
                 file.create_dataset(name, data=getattr(self, name), chunks=True, fletcher32=True)
@@ -280,29 +285,20 @@ class EnergyLookup:
         CheckpointError
             The file is missing, damaged, of another kind, or written by a newer version.
         """
-        try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != LOOKUP_FORMAT:
-                    raise CheckpointError(f"{path}: not an energy lookup of magicnn")
-                record = json.loads(file["record"][()])
-                if record["version"] > _VERSION:
-                    raise CheckpointError(
-                        f"{path}: lookup format {record['version']}, this magicnn reads up to {_VERSION}; update it"
-                    )
-                tables = tuple(
-                    tuple(
-                        SmoothTable.from_arrays({n: d[()] for n, d in cells.items()})
-                        for _, cells in sorted(row.items())
-                    )
-                    for _, row in sorted(file["tables"].items(), key=lambda item: int(item[0]))
-                )
-                mean_cos, slope = file["zenith_mean_cos"][()], file["zenith_slope"][()]
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{path}: no such file") from error
-        except HDF5_ERRORS as error:
-            raise CheckpointError(f"{path}: damaged energy lookup ({one_line(error)})") from error
-        settings = validate_settings(LookupSettings, record["settings"], where=str(path))
-        return cls(settings, tables, mean_cos, slope, float(record["uncertainty_scale"]))
+        with opened(path, "lookup file", file_format=LOOKUP_FORMAT, version=_VERSION, error=CheckpointError) as file:
+            record = json.loads(file["record"][()])
+            tables = tuple(
+                tuple(SmoothTable.from_arrays({n: d[()] for n, d in cells.items()}) for _, cells in sorted(row.items()))
+                for _, row in sorted(file["tables"].items(), key=lambda item: int(item[0]))
+            )
+            return cls(
+                validate_settings(LookupSettings, record["settings"], where=str(path)),
+                tables,
+                file["zenith_mean_cos"][()],
+                file["zenith_slope"][()],
+                float(record["uncertainty_scale"]),
+                Readout.from_mapping(record.get("readout")),
+            )
 
     @property
     def n_filled(self) -> list[int]:
@@ -311,10 +307,6 @@ class EnergyLookup:
 
     def __repr__(self) -> str:
         return f"EnergyLookup({self.settings.method}, filled cells per zenith range: {self.n_filled})"
-
-
-def _read_table(group: h5py.Group) -> SmoothTable:
-    return SmoothTable.from_arrays({name: dataset[()] for name, dataset in group.items()})
 
 
 def _spectrum_weights(features: FeatureTable, settings: LookupSettings) -> Floats:

@@ -17,6 +17,7 @@ from magicnn.generated import Generated
 from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
+from magicnn.readout import Readout
 from magicnn.runs import progress
 
 __all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines", "require_samples"]
@@ -137,6 +138,11 @@ class Baselines:
             ),
             predict_table(events, method="LUT", energy=self.lookup, quality=quality),
         )
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """Readout of the events that each baseline was fitted to."""
+        return tuple(b.readout for b in (self.disp, self.lookup, self.particle_forest, self.energy_forest))
 
     def save(self, folder: Path | str) -> None:
         """Write the files of `BASELINE_FILES` into a folder."""

@@ -92,6 +92,7 @@ def _network_lines(path: Path) -> list[tuple[str, str]]:
         ("camera", f"{model.camera_name} ({model.camera_fingerprint})"),
         ("channels", ", ".join(model.inputs.channels)),
         ("auxiliary inputs", ", ".join(model.inputs.auxiliary)),
+        ("trained on readout", str(model.readout)),
         ("training", _words(model.training.model_dump(mode="json"))),
         ("epochs", f"{len(model.history)}, best {best['epoch']:.0f} ({numbers})" if best else ""),
         *_origin(provenance),
@@ -100,11 +101,15 @@ def _network_lines(path: Path) -> list[tuple[str, str]]:
 
 def _forest_lines(path: Path) -> list[tuple[str, str]]:
     from magicnn.baselines.forest_files import read_header
+    from magicnn.readout import Readout
 
     header = read_header(path)
+    record = dict(header["record"])
+    readout = Readout.from_mapping(record.pop("readout", None))
     return [
         ("kind", f"forests for {header['kind']}"),
-        *((name, _in_words(value)) for name, value in header["record"].items()),
+        ("trained on readout", str(readout)),
+        *((name, _in_words(value)) for name, value in record.items()),
         *_origin(header["provenance"]),
     ]
 
@@ -136,6 +141,7 @@ def _lookup_lines(path: Path) -> list[tuple[str, str]]:
     return [
         ("kind", "energy lookup tables"),
         ("telescopes", str(len(lookup.tables[0]))),
+        ("trained on readout", str(lookup.readout)),
         ("filled cells", ", ".join(filled)),
         ("settings", _words(lookup.settings.model_dump(mode="json"))),
         *_origin(provenance),

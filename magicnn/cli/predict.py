@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from magicnn.events import EventMeta
+    from magicnn.images.features import FeatureTable
+    from magicnn.predictions import PredictionTable
+    from magicnn.readout import Readout
+
 __all__ = ["predict"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def predict(
@@ -54,6 +64,7 @@ def predict(
     where = choose_device(device)
     networks = [load_model(path, reader.meta, device=where) for path in model or ()]
     fitted = Baselines.load(baselines) if baselines else None
+    _warn_of_readout(reader.meta, [*(n.description.readout for n in networks), *(fitted.readouts if fitted else ())])
     methods = [*([method] if networks else []), *(["forest", "LUT"] if fitted else [])]
     if dry_run:
         typer.echo(f"{', '.join(methods)} for {len(reader)} events would be written to {output}; networks on {where}")
@@ -67,5 +78,33 @@ def predict(
     tables = [predict_table(networks, reader, table, method=method, settings=settings)] if networks else []
     tables.extend(fitted.predict(table) if fitted else ())
     for predictions in tables:
-        predictions.save(output / f"{predictions.method}.h5")
-        typer.echo(f"{len(predictions)} events in {output / f'{predictions.method}.h5'}")
+        path = output / f"{predictions.method}.h5"
+        predictions.save(path)
+        typer.echo(f"{path}: {_counted(predictions, table)}")
+
+
+def _warn_of_readout(meta: EventMeta, trained: Iterable[Readout]) -> None:
+    """One line when the events were read out otherwise than those that a method was trained on."""
+    from magicnn.readout import Readout, readout_difference
+
+    found = (readout_difference(Readout.of(meta), readout) for readout in trained)
+    differences = dict.fromkeys(text for text in found if text)
+    if differences:
+        _LOG.warning("events %s: do not trust what is said of them", " and ".join(differences))
+
+
+def _counted(predictions: PredictionTable, features: FeatureTable) -> str:
+    """How many events have a value, how many have none, and why."""
+    import numpy as np
+
+    from magicnn.images.quality import missing_parameters
+
+    columns = {"gammaness": "gammaness", "energy": "reco_energy_gev"}
+    known = {name: np.isfinite(predictions[c]) for name, c in columns.items() if c in predictions}
+    text = f"{len(predictions)} events, " + ", ".join(f"{name} of {np.count_nonzero(k)}" for name, k in known.items())
+    without = ~np.logical_and.reduce(list(known.values()))
+    reasons = [(reason, which & without) for reason, which in missing_parameters(features)]
+    rest = without & ~np.logical_or.reduce([which for _, which in reasons])
+    reasons.append(("no filled cell of the tables" if predictions.method == "LUT" else "unknown parameters", rest))
+    why = ", ".join(f"{np.count_nonzero(which)} with {reason}" for reason, which in reasons if which.any())
+    return f"{text}; without: {why}" if why else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +16,13 @@ from pydantic import Field
 
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError, nearest_names
-from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, require_columns
+from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, joined_meta, require_columns
+from magicnn.hdf5 import opened, write_columns
 from magicnn.images.cleaning import CleaningSettings, clean
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, reconstruct
 from magicnn.io.base import Reader
-from magicnn.io.eventset_format import HDF5_ERRORS, meta_from_json, meta_to_json, one_line
+from magicnn.io.eventset_format import meta_from_json, meta_to_json
 from magicnn.runs import atomic_path, progress, provenance
 
 __all__ = [
@@ -35,7 +36,6 @@ __all__ = [
 
 _FORMAT = "magicnn features"
 _VERSION = 1
-_ROWS_PER_CHUNK = 16384
 
 
 def _specs() -> dict[str, ColumnSpec]:
@@ -138,21 +138,15 @@ class FeatureTable:
             The file cannot be written.
         """
         record = {
-            "version": _VERSION,
             "meta": meta_to_json(self.meta),
             "settings": self.settings.model_dump(mode="json"),
             "provenance": provenance(),
         }
         with atomic_path(path) as partial, h5py.File(partial, "w") as file:
             file.attrs["format"] = _FORMAT
+            file.attrs["version"] = _VERSION
             file.create_dataset("record", data=json.dumps(record, sort_keys=True))
-            for name, values in self.columns.items():
-                chunks = (max(1, min(len(values), _ROWS_PER_CHUNK)), *values.shape[1:])
-                dataset = file.create_dataset(
-                    f"features/{name}", data=values, chunks=chunks, maxshape=(None, *values.shape[1:]), fletcher32=True
-                )
-                dataset.attrs["unit"] = FEATURES[name].unit
-                dataset.attrs["description"] = FEATURES[name].description
+            write_columns(file, "features", self.columns, FEATURES)
 
     @classmethod
     def load(cls, path: Path | str) -> FeatureTable:
@@ -163,22 +157,12 @@ class FeatureTable:
         InputError
             The file is missing, damaged, of another kind, or written by a newer version.
         """
-        try:
-            with h5py.File(path, "r") as file:
-                if file.attrs.get("format") != _FORMAT:
-                    raise InputError(f"{path}: not a feature file of magicnn")
-                record = json.loads(file["record"][()])
-                if record["version"] > _VERSION:
-                    raise InputError(
-                        f"{path}: feature format {record['version']}, this magicnn reads up to {_VERSION}; update it"
-                    )
-                columns = {name: dataset[()] for name, dataset in file["features"].items()}
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file") from error
-        except HDF5_ERRORS as error:
-            raise InputError(f"{path}: damaged feature file ({one_line(error)})") from error
-        settings = validate_settings(FeatureSettings, record["settings"], where=str(path))
-        return cls(columns, meta_from_json(record["meta"]), settings)
+        with opened(path, "feature file", file_format=_FORMAT, version=_VERSION) as file:
+            record = json.loads(file["record"][()])
+            columns = {name: dataset[()] for name, dataset in file["features"].items()}
+            meta = meta_from_json(record["meta"])
+            settings = validate_settings(FeatureSettings, record["settings"], where=str(path))
+        return cls(columns, meta, settings)
 
     def __repr__(self) -> str:
         kind = self.meta.particle or "real"
@@ -286,8 +270,7 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
     Returns
     -------
     FeatureTable
-        With the meta of the first table, but of what was generated only what holds for all of them; its particle
-        is ``"mixed"`` where they differ.
+        With the meta of all (`magicnn.events.joined_meta`).
 
     Raises
     ------
@@ -298,23 +281,11 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
         raise InputError("no feature tables to join")
     first = tables[0]
     for other in tables[1:]:
-        if (
-            other.settings != first.settings
-            or other.meta.telescopes != first.meta.telescopes
-            or other.meta.camera.fingerprint != first.meta.camera.fingerprint
-            or other.meta.is_simulation != first.meta.is_simulation
-        ):
+        if other.settings != first.settings:
             raise InputError(
                 f"cannot join feature tables of {first.meta.production!r} and {other.meta.production!r}: they differ "
-                f"in settings, telescopes, camera, or one is simulated and the other real"
+                "in settings"
             )
+    meta = joined_meta([t.meta for t in tables])
     names = [n for n in first.columns if all(n in t for t in tables)]
-    particles = {t.meta.particle for t in tables}
-    generated = first.meta.generated.items()
-    meta = replace(
-        first.meta,
-        particle=first.meta.particle if len(particles) == 1 else "mixed",
-        generated={k: v for k, v in generated if all(t.meta.generated.get(k) == v for t in tables)},
-        source_files=tuple(dict.fromkeys(f for t in tables for f in t.meta.source_files)),
-    )
     return FeatureTable({n: np.concatenate([t[n] for t in tables]) for n in names}, meta, first.settings)

@@ -9,7 +9,7 @@ from pydantic import Field
 from magicnn.config import Settings
 from magicnn.images.features import FeatureTable
 
-__all__ = ["STANDARD_QUALITY", "QualitySettings", "cut_flow", "passes_quality"]
+__all__ = ["STANDARD_QUALITY", "QualitySettings", "cut_flow", "missing_parameters", "passes_quality"]
 
 
 class QualitySettings(Settings):
@@ -71,6 +71,28 @@ def cut_flow(features: FeatureTable, settings: QualitySettings = STANDARD_QUALIT
         passed &= kept
         flow[name] = int(passed.sum())
     return flow
+
+
+def missing_parameters(features: FeatureTable) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Tell which events lack the parameters that estimates are made from, and why.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        Needs ``size_pe, is_stereo``.
+
+    Returns
+    -------
+    list of (str, bool array [N])
+        A reason in words and the events that it holds for; every event has one reason at most.
+    """
+    n_images = (np.nan_to_num(features["size_pe"]) > 0.0).sum(axis=1)
+    n_telescopes = features["size_pe"].shape[1]
+    return [
+        ("no image after the cleaning", n_images == 0),
+        ("no image in one telescope", (n_images > 0) & (n_images < n_telescopes)),
+        ("image axes that do not cross", (n_images == n_telescopes) & ~features["is_stereo"]),
+    ]
 
 
 def _cuts(features: FeatureTable, settings: QualitySettings) -> list[tuple[str, NDArray[np.bool_]]]:

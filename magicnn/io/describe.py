@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
+from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
-from magicnn.io.eventset_format import HDF5_ERRORS, one_line, open_hdf5
+from magicnn.io.eventset_format import open_hdf5
 from magicnn.io.rootfiles import check_regular_file
+from magicnn.readout import Readout
 
 __all__ = ["as_text", "describe", "written_lines"]
 
@@ -116,9 +118,7 @@ def _eventset_lines(path: Path) -> Lines:
         ("runs", f"{runs[0]}" if len(runs) == 1 else f"{len(runs)}, from {runs[0]} to {runs[-1]}"),
     ]
     if meta.sampling_gsps:
-        window = f", window {meta.window_ns:.1f} ns" if meta.window_ns else ""
-        assumed = " (assumed)" if meta.sampling_assumed else ""
-        lines.append(("readout", f"{meta.sampling_gsps} GS/s{assumed}{window}"))
+        lines.append(("readout", str(Readout.of(meta))))
     lines += _ranges(columns)
     lines += _generated(meta.generated)
     lines.append(("source files", _some(meta.source_files)))

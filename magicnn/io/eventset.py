@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, require_columns
-from magicnn.io.eventset_format import CHUNK_EVENTS, FORMAT, HDF5_ERRORS, VERSION, meta_from_json, one_line, open_hdf5
+from magicnn.hdf5 import HDF5_ERRORS, one_line
+from magicnn.io.eventset_format import CHUNK_EVENTS, FORMAT, VERSION, meta_from_json, open_hdf5
 from magicnn.io.eventset_writer import EventSetWriter
 
 __all__ = ["EventSet", "EventSetWriter"]

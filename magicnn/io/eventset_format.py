@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
+from magicnn.hdf5 import one_line
 from magicnn.io.journal import Record
 
 __all__ = [
     "CHUNK_EVENTS",
     "FORMAT",
-    "HDF5_ERRORS",
     "VERSION",
     "meta_from_json",
     "meta_to_json",
-    "one_line",
     "open_hdf5",
     "write_hdf5",
 ]
@@ -37,9 +36,6 @@ FORMAT = "magicnn event set"
 
 VERSION = 1
 """Newest version of the layout that this package writes and reads."""
-
-HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
-"""What h5py raises for a damaged file."""
 
 _COLUMN_CHUNK = 16384
 
@@ -67,11 +63,6 @@ def open_hdf5(path: Path) -> h5py.File:
         if "signature not found" in text:
             raise InputError(f"{path}: not an event set of magicnn (not an HDF5 file)") from error
         raise InputError(f"{path}: cannot be opened as an event set ({text})") from error
-
-
-def one_line(error: BaseException) -> str:
-    """Return the message of an error without line breaks."""
-    return " ".join(str(error).split())
 
 
 def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:

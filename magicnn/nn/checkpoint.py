@@ -15,6 +15,7 @@ from magicnn.errors import CheckpointError, ConfigError
 from magicnn.events import EventMeta
 from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.settings import Head, InputSettings, NetworkSettings, TrainingSettings
+from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import atomic_path, provenance
 
 __all__ = [
@@ -51,6 +52,8 @@ class ModelDescription:
         One entry per epoch.
     key : str
         Hash of settings and training events.
+    readout : Readout
+        Of the training events.
     """
 
     camera_name: str
@@ -62,6 +65,7 @@ class ModelDescription:
     normalisation: Normalisation
     history: tuple[Mapping[str, float], ...] = ()
     key: str = ""
+    readout: Readout = UNKNOWN_READOUT
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -141,6 +145,7 @@ def save_model(path: Path | str, model: EventModel, description: ModelDescriptio
         "normalisation": _listed(asdict(description.normalisation)),
         "history": [dict(entry) for entry in description.history],
         "key": description.key,
+        "readout": description.readout.to_mapping(),
         "provenance": provenance(seed=description.training.seed),
         "weights": {name: values.detach().cpu() for name, values in model.state_dict().items()},
     }
@@ -270,6 +275,7 @@ def _description(content: Mapping[str, Any]) -> ModelDescription:
         normalisation=_normalisation(content["normalisation"]),
         history=tuple(content["history"]),
         key=content["key"],
+        readout=Readout.from_mapping(content.get("readout")),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from magicnn.errors import InputError
-from magicnn.events import EventBatch, EventMeta, require_columns
+from magicnn.events import EventBatch, EventMeta, joined_meta, require_columns
 from magicnn.images.features import FeatureTable, require_same_events
 from magicnn.nn.auxiliary import AuxiliaryLayout
 from magicnn.nn.inputs import PreparedEvents, prepare_events
@@ -93,7 +93,7 @@ class LabelledEvents:
     shower_id : int64 array, [N]
         Which shower an event comes from.
     meta : EventMeta
-        Camera and telescopes.
+        What all events share.
     is_mapped : bool
         Whether the events lie in a scratch file.
     """
@@ -212,13 +212,7 @@ def load_labelled(
     n_events = sum(source.n_events for source in sources)
     if n_events == 0:
         raise InputError("no events to train with: every source is empty or loses all its events in the selection")
-    meta = sources[0].events.meta
-    for other in (source.events.meta for source in sources):
-        if other.camera.fingerprint != meta.camera.fingerprint or other.telescopes != meta.telescopes:
-            raise InputError(
-                f"cannot train on {meta.camera.name} {meta.telescopes} together with "
-                f"{other.camera.name} {other.telescopes}"
-            )
+    meta = joined_meta([source.events.meta for source in sources])
     is_mapped = n_events > resident_events and scratch is not None
     n_auxiliary = len(AuxiliaryLayout.of(inputs.auxiliary, meta.telescopes).names)
     images = (n_events, len(meta.telescopes), meta.camera.n_pixels + 1)

@@ -33,6 +33,7 @@ from magicnn.nn.data import LabelledEvents, Sample, Source, derived_seed, epoch_
 from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.objective import evaluate, image_precision, loss_of
 from magicnn.nn.settings import ModelSettings, TrainingSettings
+from magicnn.readout import Readout
 from magicnn.runs import atomic_path, content_hash, progress
 
 __all__ = ["choose_device", "learning_rate_factor", "train", "train_on"]
@@ -270,6 +271,7 @@ def _description(fitting: Sample, settings: ModelSettings, key: str) -> ModelDes
             log_energy=data.log_energy.numpy()[fitting.rows[is_gamma]],
         ),
         key=key,
+        readout=Readout.of(meta),
     )
 
 

@@ -16,7 +16,7 @@ from magicnn.pipeline import work
 from magicnn.pipeline.layout import RunLayout
 from magicnn.pipeline.reporting import write_report
 from magicnn.pipeline.settings import PARTICLES, ComparisonSettings
-from magicnn.pipeline.stages import Stage, execute
+from magicnn.pipeline.stages import Stage, execute, stage_states
 from magicnn.runs import atomic_path, checksum, log_to_file
 from magicnn.simulation.settings import ProductionSettings, settings_from_yaml
 
@@ -25,6 +25,7 @@ __all__ = ["comparison_stages", "describe_plan", "run_comparison"]
 _LOG = logging.getLogger(__name__)
 
 REAL = "real"
+_TRAINED = ("baselines", "classifier", "energy")
 
 
 def run_comparison(
@@ -76,17 +77,28 @@ def run_comparison(
             with atomic_path(layout.config) as partial_file:
                 partial_file.write_text(dump_settings(settings), encoding="utf-8")
 
-        done = execute(stages, layout.root, update=update, on_start=begin)
+        done = execute(
+            stages, layout.root, update=update, dropped=_dropped(settings, layout, real_files), on_start=begin
+        )
     page = layout.report / "index.html"
     _LOG.info("%s: %s", "finished" if done else "nothing left to do", page)
     return page
 
 
 def describe_plan(settings: ComparisonSettings, output: Path | str, *, real_files: Sequence[Path] = ()) -> str:
-    """Say what `run_comparison` would do: effective settings and the list of stages."""
-    stages = comparison_stages(settings, RunLayout(Path(output)), real_files=real_files)
-    lines = [dump_settings(settings), f"# {len(stages)} stages in {output}:"]
-    lines += [f"#   {stage.title}" for stage in stages]
+    """Say what `run_comparison` would do: effective settings and the list of stages, with those done already."""
+    layout = RunLayout(Path(output))
+    stages = comparison_stages(settings, layout, real_files=real_files)
+    states = stage_states(stages, layout.root)
+    n_done = sum(state == "done" for state in states.values())
+    lines = [dump_settings(settings), f"# {len(stages)} stages in {output}, {n_done} of them done:"]
+    for stage in stages:
+        is_refused = states[stage.name] == "changed" and not stage.is_cheap
+        remark = " (done with other settings: needs --update, or another --output)" if is_refused else ""
+        lines.append(f"#   {'done ' if states[stage.name] == 'done' else 'to do'}  {stage.title}{remark}")
+    left = [path for stage in _dropped(settings, layout, real_files) for path in stage.outputs if path.exists()]
+    if left:
+        lines.append(f"# no real files are given, so these would be removed: {', '.join(map(str, left))}")
     return "\n".join(lines)
 
 
@@ -129,7 +141,6 @@ def comparison_stages(
                 ("baselines", *features),
             )
         )
-    trained = ("baselines", "classifier", "energy")
     applied = {**shared, "predict": plain["predict"]}
     stages.append(
         Stage(
@@ -138,11 +149,11 @@ def comparison_stages(
             partial(work.predict, settings, layout, names, device),
             tuple(layout.predictions(m, n) for m in work.METHODS for n in names),
             applied,
-            trained,
+            _TRAINED,
         )
     )
     if real_files:
-        stages += _real_stages(settings, layout, real_files, device, applied, trained)
+        stages += _real_stages(settings, layout, real_files, device, applied)
     stages.append(
         Stage(
             "evaluation",
@@ -211,7 +222,6 @@ def _real_stages(
     files: Sequence[Path],
     device: str,
     applied: Mapping[str, Any],
-    trained: tuple[str, ...],
 ) -> tuple[Stage, Stage]:
     features = settings.features.model_dump(mode="json")
     read = Stage(
@@ -228,10 +238,15 @@ def _real_stages(
         partial(work.predict_real, settings, layout, REAL, device),
         tuple(layout.predictions(m, REAL) for m in work.METHODS),
         applied,
-        (read.name, *trained),
+        (read.name, *_TRAINED),
         is_cheap=True,
     )
     return read, predict
+
+
+def _dropped(settings: ComparisonSettings, layout: RunLayout, real_files: Sequence[Path]) -> Sequence[Stage]:
+    """Stages of an earlier call with real files, when now there are none: their predictions would stay unnoticed."""
+    return () if real_files else _real_stages(settings, layout, (), "cpu", {})
 
 
 def _check_early(settings: ComparisonSettings, real_files: Sequence[Path], device: str) -> None:

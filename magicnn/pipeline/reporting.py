@@ -21,6 +21,7 @@ from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.pipeline.stages import stage_counts
 from magicnn.pipeline.work import METHODS
 from magicnn.predictions import load_predictions
+from magicnn.readout import Readout, readout_difference
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
 from magicnn.report.page import build_report
 from magicnn.runs import provenance
@@ -69,6 +70,9 @@ def write_report(
         provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
         notes=_notes(settings, layout, names, real),
     )
+    # those of an earlier report that this one does not show must not stay
+    for figure in (layout.report / "figures").glob("*.png"):
+        figure.unlink()
     build_report(inputs, layout.report)
     return {"figures": len(list((layout.report / "figures").glob("*.png")))}
 
@@ -88,13 +92,10 @@ def _notes(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]
     ]
     if real:
         with EventSet(layout.events(names[0])) as simulated, EventSet(layout.events(real)) as events:
-            speeds = simulated.meta.sampling_gsps, events.meta.sampling_gsps
-            assumed = " (assumed from the date)" if events.meta.sampling_assumed else ""
-        if speeds[0] != speeds[1]:
+            difference = readout_difference(Readout.of(events.meta), Readout.of(simulated.meta))
+        if difference:
             notes.append(
-                f"The real events were read out at {speeds[1]:g} GS/s{assumed}, the simulated ones, which all methods "
-                f"are trained on, at {speeds[0]:g} GS/s: what is said of the real events shows that they go through, "
-                "no more."
+                f"The real events were {difference}: what is said of them shows that they go through, no more."
             )
     return tuple(notes)
 

@@ -8,14 +8,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from magicnn.errors import ConfigError, InputError
 from magicnn.runs import content_hash, read_json, write_json
 
-__all__ = ["Stage", "execute", "stage_counts"]
+__all__ = ["Stage", "State", "execute", "stage_counts", "stage_states"]
 
 _LOG = logging.getLogger(__name__)
+
+State = Literal["done", "to do", "changed"]
+"""Of a stage in a run directory; ``"changed"`` is one that was done with other settings."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def execute(
     directory: Path,
     *,
     update: bool = False,
+    dropped: Sequence[Stage] = (),
     on_start: Callable[[], None] | None = None,
 ) -> int:
     """Do the stages that are not done yet, in order.
@@ -66,6 +70,8 @@ def execute(
         Run directory; records go to its folder ``stages``.
     update : bool
         Do stages again whose settings changed since they were done.
+    dropped : sequence of Stage
+        What an earlier call may have done but is no part of the job any more: outputs and records are removed.
     on_start : callable, optional
         Called before the first stage, once it is clear that there is something to do and no setting contradicts.
 
@@ -79,29 +85,23 @@ def execute(
     ConfigError
         A stage was done with other settings and ``update`` is False.
     """
-    keys: dict[str, str] = {}
-    for stage in stages:
-        keys[stage.name] = content_hash([stage.name, stage.settings, {n: keys[n] for n in stage.needs}])
-    todo: list[Stage] = []
-    outdated: list[Stage] = []
-    for stage in stages:
-        record = _record(directory, stage.name)
-        is_done = record is not None and all(path.exists() for path in stage.outputs)
-        if is_done and record is not None and record["key"] != keys[stage.name]:
-            if not update and not stage.is_cheap:
-                raise ConfigError(
-                    f"{directory}: {stage.title} was done with other settings ({_changes(record, stage)}); "
-                    "give another --output, or --update to do again what the changed settings touch"
-                )
-            is_done = False
-            outdated.append(stage)
-        if not is_done:
-            todo.append(stage)
+    keys = _keys(stages)
+    states = stage_states(stages, directory)
+    outdated = [s for s in stages if states[s.name] == "changed"]
+    todo = [s for s in stages if states[s.name] != "done"]
+    for stage in outdated:
+        if not update and not stage.is_cheap:
+            raise ConfigError(
+                f"{directory}: {stage.title} was done with other settings ({_changes(directory, stage)}); "
+                "give another --output, or --update to do again what the changed settings touch"
+            )
+    if todo and on_start is not None:
+        on_start()
     for stage in outdated:
         for path in stage.outputs:
             path.unlink()
-    if todo and on_start is not None:
-        on_start()
+    for stage in dropped:
+        _drop(stage, directory)
     for number, stage in enumerate(todo, start=1):
         _LOG.info("[%d/%d] %s", number, len(todo), stage.title)
         started = time.monotonic()
@@ -124,6 +124,19 @@ def execute(
     return len(todo)
 
 
+def stage_states(stages: Sequence[Stage], directory: Path) -> dict[str, State]:
+    """Tell which stages are done, by name; ``stages`` in an order in which every stage follows what it needs."""
+    keys = _keys(stages)
+    states: dict[str, State] = {}
+    for stage in stages:
+        record = _record(directory, stage.name)
+        if record is None or not all(path.exists() for path in stage.outputs):
+            states[stage.name] = "to do"
+        else:
+            states[stage.name] = "done" if record["key"] == keys[stage.name] else "changed"
+    return states
+
+
 def stage_counts(directory: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return what finished stages counted, and how long they took, by name."""
     found = {}
@@ -134,10 +147,26 @@ def stage_counts(directory: Path, names: Sequence[str]) -> dict[str, dict[str, A
     return found
 
 
-def _changes(record: Mapping[str, Any], stage: Stage) -> str:
-    """Name the settings that differ from those of a record."""
+def _keys(stages: Sequence[Stage]) -> dict[str, str]:
+    """Hash of the settings of every stage and of the stages it needs."""
+    keys: dict[str, str] = {}
+    for stage in stages:
+        keys[stage.name] = content_hash([stage.name, stage.settings, {n: keys[n] for n in stage.needs}])
+    return keys
+
+
+def _drop(stage: Stage, directory: Path) -> None:
+    there = [path for path in (*stage.outputs, _record_path(directory, stage.name)) if path.exists()]
+    for path in there:
+        path.unlink()
+    if there:
+        _LOG.info("removed what was left of an earlier call: %s", stage.title)
+
+
+def _changes(directory: Path, stage: Stage) -> str:
+    """Name the settings that differ from those of the record."""
     before, now = (
-        dict(_flat(record.get("settings", {}))),
+        dict(_flat((_record(directory, stage.name) or {}).get("settings", {}))),
         dict(_flat(json.loads(json.dumps(dict(stage.settings), default=str)))),
     )
     different = [k for k in sorted(before.keys() | now.keys()) if before.get(k) != now.get(k)]

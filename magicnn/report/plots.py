@@ -112,6 +112,7 @@ def energy_metric(
     else:
         ax.set_ylim(0.0, min(max(30.0, 1.45 * largest), _LARGEST_PERCENT))
     _energy_axis(ax, "true energy")
+    _mark_cut_intervals(ax)
     ax.set_ylabel(f"{LABELS.get(metric, metric)} [%]")
     if len(heights) == 1 + (published is not None and metric in published.values):
         _say_empty(ax, f"fewer than {min_events} events per bin")
@@ -130,6 +131,20 @@ def _write_beyond(ax: Axes, x: Floats, percent: Floats, *, colour: str, line: in
             text = ax.text(place, 0.99 - 0.07 * line, f" ↑ {number:.0f} % ", color=colour, va="top", fontsize=9)
             text.set_transform(ax.get_xaxis_transform())
             text.set_horizontalalignment("left" if place < _TEXT_TO_THE_LEFT_FROM_GEV else "right")
+
+
+def _mark_cut_intervals(ax: Axes) -> None:
+    """Put an arrow head on every interval that goes on beyond an end of the vertical axis."""
+    from matplotlib.container import ErrorbarContainer
+    from matplotlib.markers import CARETDOWN, CARETUP
+
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for bars in [c for c in ax.containers if isinstance(c, ErrorbarContainer)]:
+        line, _, (segments,) = bars.lines
+        for (x, low), (_, high) in segments.get_segments():
+            for is_cut, edge, head in ((low < top < high, top, CARETUP), (low < bottom < high, bottom, CARETDOWN)):
+                if is_cut and left <= x <= right:
+                    ax.plot(x, edge, color=line.get_color(), marker=head, markersize=6, clip_on=False)
 
 
 def _with_intervals(

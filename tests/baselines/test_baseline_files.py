@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from magicnn.baselines.forest import EnergyForest, ForestSettings
-from magicnn.baselines.lookup import EnergyLookup
-from magicnn.baselines.suite import require_samples
+from magicnn.baselines.disp import DispDirection, DispSettings
+from magicnn.baselines.forest import EnergyForest, ForestSettings, ParticleForest
+from magicnn.baselines.lookup import EnergyLookup, LookupSettings
+from magicnn.baselines.suite import Baselines, require_samples
 from magicnn.camera import Camera
 from magicnn.cli import app
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
+from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.io.eventset import EventSetWriter
+from magicnn.readout import Readout
 
 RING = Generated("gamma", 2.0, 100.0, 20000.0, 5000, 400.0, 0.0, 0.0, 0.4, 0.4, 10.0, 30.0).to_mapping()
 CONE = {**RING, "viewcone_min_deg": 0.0, "viewcone_max_deg": 1.5}
@@ -41,6 +44,25 @@ def test_info_describes_forests_and_tables(gammas, tmp_path):
     assert "forests for " in done.output
     assert "n_trees 2" in done.output
     assert "scikit-learn" in done.output
+
+
+def test_baselines_know_the_readout_they_were_fitted_to(gammas, protons, tmp_path):
+    readout = Readout(1.64, 30.5)
+    few, other = (
+        FeatureTable(t.columns, replace(t.meta, sampling_gsps=1.64, window_ns=30.5))
+        for t in (gammas.select(slice(0, 400)), protons.select(slice(0, 400)))
+    )
+    forest = ForestSettings(n_trees=2)
+    fitted = Baselines(
+        DispDirection.fit(few, DispSettings(n_trees=40, n_folds=2), seed=1),
+        EnergyLookup.fit(few, LookupSettings(min_events=2.0)),
+        ParticleForest.fit(concatenate_features([few, other]), forest, seed=1),
+        EnergyForest.fit(few, forest, seed=1),
+    )
+    fitted.save(tmp_path)
+    assert Baselines.load(tmp_path).readouts == (readout,) * 4
+    done = call("info", tmp_path)
+    assert done.output.count("1.64 GS/s, window 30.5 ns") == 4
 
 
 @pytest.mark.parametrize(

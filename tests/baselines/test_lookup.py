@@ -168,11 +168,11 @@ def test_damaged_and_foreign_files_are_refused(lookup, tmp_path):
     lookup.save(tmp_path / "lookup.h5")
     content = (tmp_path / "lookup.h5").read_bytes()
     (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
-    with pytest.raises(CheckpointError, match=r"half\.h5: damaged energy lookup"):
+    with pytest.raises(CheckpointError, match=r"half\.h5: damaged lookup file"):
         EnergyLookup.load(tmp_path / "half.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["format"] = "something else"
-    with pytest.raises(CheckpointError, match=r"other\.h5: not an energy lookup"):
+    with pytest.raises(CheckpointError, match=r"other\.h5: not a lookup file"):
         EnergyLookup.load(tmp_path / "other.h5")
     with pytest.raises(CheckpointError, match=r"missing\.h5: no such file"):
         EnergyLookup.load(tmp_path / "missing.h5")

@@ -33,7 +33,7 @@ def test_convert_then_info(pair, tmp_path):
         "5029747",
         "M1, M2",
         "2013-10-04 04:22:19",
-        "2.05 GS/s (assumed)",
+        "2.05 GS/s (assumed from the date)",
         "zenith",
         "[deg]",
     )

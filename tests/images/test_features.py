@@ -18,6 +18,7 @@ from magicnn.images.features import (
     require_same_events,
 )
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
+from magicnn.images.quality import missing_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, reconstruct
 from magicnn.io.eventset import EventSet, EventSetWriter
 
@@ -75,6 +76,13 @@ def test_missing_telescope_and_empty_images_are_nan(table):
         assert not table["is_stereo"][row]
         assert np.isnan(table["impact_m"][row]).all()
         assert np.isnan(table["reco_zenith_deg"][row])
+
+
+def test_events_without_parameters_have_one_reason(table):
+    reasons = dict(missing_parameters(table))
+    assert reasons["no image after the cleaning"][4]
+    assert reasons["no image in one telescope"][3]
+    np.testing.assert_array_equal(sum(which.astype(int) for which in reasons.values()), ~table["is_stereo"])
 
 
 @pytest.mark.parametrize("size", [1, 64, 149])
@@ -151,7 +159,7 @@ def test_mistakes_are_named(events, table, tmp_path):
     with pytest.raises(InputError, match=r"half\.h5: damaged feature file"):
         FeatureTable.load(tmp_path / "half.h5")
     (tmp_path / "text.h5").write_text("not HDF5")
-    with pytest.raises(InputError, match=r"text\.h5: damaged feature file"):
+    with pytest.raises(InputError, match=r"text\.h5: not a feature file"):
         FeatureTable.load(tmp_path / "text.h5")
 
 

@@ -48,6 +48,7 @@ def test_train_and_predict(folder, straight, tmp_path):
     assert list(tmp_path.iterdir()) == []
     done = magicnn(*words, "--symmetries", "2")
     assert done.exit_code == 0, done.output
+    assert f"{tmp_path / 'CNN.h5'}: 240 events, gammaness of 240\n" in done.output
     table = load_predictions(tmp_path / "CNN.h5")
     assert len(table) == 240
     assert "gammaness" in table

@@ -1,5 +1,7 @@
 """Model files and predictions: round trips, refusals, tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from magicnn.nn.predict import needs_features, predict_table
 from magicnn.nn.settings import DEFAULT_AUXILIARY, InputSettings, ModelSettings, PredictSettings
 from magicnn.nn.trainer import train
 from magicnn.predictions import load_predictions
+from magicnn.readout import UNKNOWN_READOUT, Readout
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,17 @@ def test_predictions_are_a_table_of_all_events(trained, small_events, tmp_path):
     np.testing.assert_allclose(other["gammaness"], table["gammaness"], rtol=1e-4)
     table.save(tmp_path / "predictions.h5")
     assert load_predictions(tmp_path / "predictions.h5").method == "CNN"
+
+
+def test_a_model_knows_the_readout_it_was_trained_on(small_events, small_settings, tmp_path):
+    meta = replace(small_events.meta, sampling_gsps=1.64, window_ns=30.5)
+    events = EventBatch(small_events.charge, small_events.time, small_events.columns, meta)
+    train([Source(events)], tmp_path / "model.pt", settings=small_settings(epochs=1), device="cpu")
+    assert load_model(tmp_path / "model.pt", meta).description.readout == Readout(1.64, 30.5)
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    del content["readout"]
+    torch.save(content, tmp_path / "older.pt")
+    assert load_model(tmp_path / "older.pt", meta).description.readout == UNKNOWN_READOUT
 
 
 def test_energy_and_its_spread_come_from_the_head(trained, small_events):

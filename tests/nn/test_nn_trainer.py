@@ -170,7 +170,7 @@ def test_unsuitable_events_are_refused(tmp_path, small_events, make_camera, make
     with pytest.raises(InputError, match="0 hadrons"):
         train([Source(gammas)], tmp_path / "model.pt", settings=small_settings())
     other = make_events(10, camera=make_camera(4))
-    with pytest.raises(InputError, match="cannot train on hexagon217"):
+    with pytest.raises(InputError, match="cannot join events of hexagon217"):
         train([Source(small_events), Source(other)], tmp_path / "model.pt", settings=small_settings())
     columns = {n: v for n, v in small_events.columns.items() if n != "true_energy_gev"}
     nameless = EventBatch(small_events.charge, small_events.time, columns, small_events.meta)

@@ -7,8 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from magicnn.cli import app
 from magicnn.config import load_settings
 from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.io.eventset import EventSet
@@ -56,7 +59,21 @@ def test_plan_names_every_stage(job, tmp_path):
     plan = describe_plan(settings, tmp_path / "run")
     assert "simulate proton_za62to70" in plan
     assert "train the network for energy" in plan
+    assert "of them done" in plan
+    assert "#   done" not in plan
     assert not (tmp_path / "run").exists()
+
+
+def test_plan_marks_what_is_done(finished):
+    settings, folder = finished
+    plan = describe_plan(settings, folder)
+    assert "#   done   evaluate\n" in plan
+    assert "#   to do" not in plan
+    changed = settings.model_copy(update={"evaluation": settings.evaluation.model_copy(update={"n_replicates": 31})})
+    plan = describe_plan(changed, folder)
+    assert "#   done   predict with every method\n" in plan
+    assert "#   to do  evaluate (done with other settings: needs --update" in plan
+    assert plan.endswith("#   to do  write the report")
 
 
 def test_one_setting_of_a_production_changes_alone(job, tmp_path):
@@ -134,8 +151,37 @@ def test_real_files_join_a_finished_run(finished, data_dir):
     assert {p: p.stat().st_mtime_ns for p in layout.models.iterdir()} == models
     assert (layout.report / "metrics.json").read_bytes() == metrics
     page = (layout.report / "index.html").read_text()
-    assert "2.05 GS/s (assumed from the date)" in page
+    assert "read out at 2.05 GS/s (assumed from the date)" in page
     assert "29795" in page
+    models = [
+        "--baselines",
+        layout.models,
+        *(w for t in ("classifier", "energy") for w in ("--model", layout.models / f"{t}.pt")),
+    ]
+    words = ["predict", *files, *models, "--output", folder / "apart", "--device", "cpu"]
+    done = CliRunner().invoke(app, [str(w) for w in words])
+    assert done.exit_code == 0, done.output
+    assert (
+        done.output.count(
+            "events read out at 2.05 GS/s (assumed from the date), window 39.0 ns, "
+            "the training events at 1.64 GS/s, window 30.5 ns"
+        )
+        == 1
+    )
+    for method in ("CNN", "forest", "LUT"):
+        table = load_predictions(folder / "apart" / f"{method}.h5")
+        n_known = np.isfinite(table["reco_energy_gev"]).sum()
+        (line,) = [text for text in done.output.splitlines() if f"{method}.h5: " in text]
+        assert "21 events, " in line
+        assert f"energy of {n_known}" in line
+        assert ("without: " in line) == (n_known < 21)
+    plan = describe_plan(settings, folder)
+    assert f"would be removed: {layout.events('real')}" in plan
+    run_comparison(settings, folder, device="cpu")
+    assert list(folder.rglob("*real*")) == []
+    assert "29795" not in (layout.report / "index.html").read_text()
+    assert (layout.report / "metrics.json").read_bytes() == metrics
+    assert "would be removed" not in describe_plan(settings, folder)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from magicnn.errors import ConfigError
-from magicnn.pipeline.stages import Stage, execute, stage_counts
+from magicnn.pipeline.stages import Stage, execute, stage_counts, stage_states
 
 
 class Job:
@@ -57,6 +57,36 @@ def test_changed_settings_are_refused_or_touch_only_what_depends_on_them(tmp_pat
     assert changed.ran == []
     assert execute(changed.stages, tmp_path, update=True) == 1
     assert changed.ran == ["train"]
+
+
+def test_states_tell_what_is_done(tmp_path):
+    job = Job(tmp_path)
+    assert set(stage_states(job.stages, tmp_path).values()) == {"to do"}
+    execute(job.stages[:2], tmp_path)
+    assert stage_states(Job(tmp_path).stages, tmp_path) == {"data": "done", "train": "done", "other": "to do"}
+    changed = Job(tmp_path, epochs=2).stages
+    assert stage_states(changed, tmp_path) == {"data": "done", "train": "changed", "other": "to do"}
+
+
+def test_dropped_stages_leave_nothing(tmp_path):
+    job = Job(tmp_path)
+    execute(job.stages, tmp_path)
+    assert execute(job.stages[:2], tmp_path, dropped=job.stages[2:]) == 0
+    assert not (tmp_path / "other").exists()
+    assert sorted(p.name for p in (tmp_path / "stages").iterdir()) == ["data.json", "train.json"]
+
+
+def test_nothing_is_removed_when_the_job_cannot_start(tmp_path):
+    execute(Job(tmp_path).stages, tmp_path)
+    changed = Job(tmp_path, epochs=2)
+
+    def refuse():
+        raise ConfigError("no such device")
+
+    with pytest.raises(ConfigError, match="no such device"):
+        execute(changed.stages[:2], tmp_path, update=True, dropped=changed.stages[2:], on_start=refuse)
+    assert (tmp_path / "train").exists()
+    assert (tmp_path / "other").exists()
 
 
 def test_cheap_stages_are_done_again_without_asking(tmp_path):

@@ -111,6 +111,27 @@ def test_large_biases_stay_inside_or_are_written_at_the_edge(report_inputs):
     assert [t.get_text() for t in beyond.texts] == [" ↑ 340 % "]
 
 
+def test_intervals_beyond_the_axis_end_in_an_arrow_head(report_inputs):
+    rows = [
+        r
+        for r in report_inputs.metrics.select(method="CNN", metric="resolution_half68", zenith_deg=RANGE)
+        if r.n_events >= 20
+    ]
+
+    def heads(low, high):
+        axes = Figure().subplots()
+        table = MetricsTable((dataclasses.replace(rows[0], value=0.5, low=low, high=high),))
+        plots.energy_metric(axes, table, "resolution_half68", RANGE, ["CNN"])
+        assert not axes.texts
+        return axes.get_ylim(), [line.get_ydata()[0] for line in axes.lines if not line.get_clip_on()]
+
+    assert heads(0.4, 0.6)[1] == []
+    (_, top), found = heads(0.4, 3.0)
+    assert found == [top]
+    (bottom, top), found = heads(-0.1, 3.0)
+    assert found == [top, bottom]
+
+
 def test_gammaness_legend_covers_no_data(report_inputs):
     samples = align(report_inputs.predictions)
     with figure_style():

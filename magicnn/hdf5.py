@@ -1,0 +1,83 @@
+"""HDF5 files of tables: opened with the checks that every kind of file needs, columns written with their units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+from numpy.typing import NDArray
+
+from magicnn.errors import InputError
+from magicnn.events import ColumnSpec
+
+__all__ = ["HDF5_ERRORS", "one_line", "opened", "write_columns"]
+
+HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
+"""What h5py raises for a damaged file."""
+
+_ROWS_PER_CHUNK = 16384
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error without line breaks."""
+    return " ".join(str(error).split())
+
+
+@contextmanager
+def opened(
+    path: Path | str, kind: str, *, file_format: str, version: int, error: type[InputError] = InputError
+) -> Iterator[h5py.File]:
+    """Open a file for reading while the block lasts; damage found in the block is one clear line too.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    kind : str
+        What it is in words, such as ``"feature file"``.
+    file_format : str
+        What its attribute ``format`` has to be.
+    version : int
+        Newest version that can be read; a file that does not state its own has version 1.
+    error : type
+        What is raised.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, of another kind, or written by a newer version.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != file_format:
+                raise error(f"{path}: not a {kind} of magicnn")
+            found = int(file.attrs.get("version", 1))
+            if found > version:
+                raise error(f"{path}: {kind} of version {found}, this magicnn reads up to {version}; update it")
+            yield file
+    except FileNotFoundError as cause:
+        raise error(f"{path}: no such file") from cause
+    except HDF5_ERRORS as cause:
+        if isinstance(cause, OSError) and not h5py.is_hdf5(path):
+            raise error(f"{path}: not a {kind} of magicnn (not HDF5)") from cause
+        raise error(f"{path}: damaged {kind} ({one_line(cause)})") from cause
+
+
+def write_columns(
+    file: h5py.File, group: str, columns: Mapping[str, NDArray[Any]], specs: Mapping[str, ColumnSpec]
+) -> None:
+    """Write one dataset per column, with checksums and the attributes ``unit`` and ``description``."""
+    for name, values in columns.items():
+        chunks = (max(1, min(len(values), _ROWS_PER_CHUNK)), *values.shape[1:])
+        dataset = file.create_dataset(
+            f"{group}/{name}", data=values, chunks=chunks, maxshape=(None, *values.shape[1:]), fletcher32=True
+        )
+        dataset.attrs["unit"] = specs[name].unit
+        dataset.attrs["description"] = specs[name].description
