@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 _CM = 0.01
 _CEFFIC = 4
+_NO_TELESCOPES = "holds no telescopes, so no light of theirs (keyword TELESCOPE)"
 _ATMOSPHERE_UNIT = 1024
 # What eventio raises on bytes that are no photon bunches: it checks little itself.
 _DAMAGED = (EOFError, OSError, ValueError, RuntimeError, StopIteration, KeyError, IndexError, TypeError, struct.error)
@@ -230,6 +231,9 @@ class CorsikaFile:
             raise InputError(f"{self.path}: no such file")
         try:
             self._file = eventio.IACTFile(str(self.path))
+        except ZeroDivisionError as error:
+            # eventio divides by the number of telescopes.
+            raise InputError(f"{self.path}: {_NO_TELESCOPES}") from error
         except Exception as error:
             raise InputError(
                 f"{self.path}: not a file of photon bunches in CORSIKA's IACT format, or damaged ({_reason(error)})"
@@ -249,6 +253,7 @@ class CorsikaFile:
             The file ends early or is damaged, or cores were thrown with weights.
         """
         collected: list[Any] = []
+        n_whole = 0
         events = iter(self._file)
         while True:
             try:
@@ -257,11 +262,12 @@ class CorsikaFile:
                 if not isinstance(error, _DAMAGED) and type(error).__module__.split(".")[0] != "eventio":
                     raise
                 raise InputError(
-                    f"{self.path}: damaged or cut off behind {len(collected)} uses of the shower read last "
+                    f"{self.path}: damaged or cut off; {n_whole + bool(collected)} showers in front of that are whole "
                     f"({_reason(error)})"
                 ) from error
             if collected and (event is None or event.reuse == 1):
                 yield self._shower(collected)
+                n_whole += 1
                 collected = []
             if event is None:
                 return
@@ -283,7 +289,7 @@ class CorsikaFile:
         header, positions = self._file.header, self._file.telescope_positions
         card = bytes(self._file.input_card).decode("latin-1")
         if not len(positions):
-            raise InputError(f"{self.path}: holds no telescopes, so no light of theirs (keyword TELESCOPE)")
+            raise InputError(f"{self.path}: {_NO_TELESCOPES}")
         centres = np.stack([positions[name] for name in ("x", "y", "z")], axis=-1).astype(np.float64)
         return CorsikaRun(
             path=self.path,
@@ -294,7 +300,7 @@ class CorsikaFile:
             spectral_index=-float(header["energy_spectrum_slope"]),
             energy_min_gev=float(header["energy_min"]),
             energy_max_gev=float(header["energy_max"]),
-            scatter_m=(_CM * float(header["x_scatter"]), _CM * float(header["y_scatter"])),
+            scatter_m=_scatter_m(header, card),
             applied=_applied(card),
             telescopes_m=_CM * centres,
             radius_m=_CM * np.asarray(positions["r"], dtype=np.float64),
@@ -331,6 +337,14 @@ class CorsikaFile:
             cores_m=_CM * np.array([[event.impact_x, event.impact_y] for event in events], dtype=np.float64),
             uses=tuple({int(k): _bunches(v) for k, v in event.photon_bunches.items()} for event in events),
         )
+
+
+def _scatter_m(header: Any, card: str) -> tuple[float, float]:
+    """Read CSCAT from the header, or from the card where the header, before version 7.3, lacks it."""
+    if "x_scatter" in header.dtype.names:
+        return _CM * float(header["x_scatter"]), _CM * float(header["y_scatter"])
+    words = [*card_values(card).get("CSCAT", [[]])[-1], "0", "0", "0"]
+    return _CM * float(words[1]), _CM * float(words[2])
 
 
 def _bunches(table: NDArray[Any]) -> PhotonBunches:

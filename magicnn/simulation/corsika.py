@@ -17,7 +17,7 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
 from magicnn.io.corsika import CorsikaFile, CorsikaRun, CorsikaShower
 from magicnn.io.eventset import EventSet, EventSetWriter
-from magicnn.runs import checksum, content_hash, progress, provenance, seed_sequence
+from magicnn.runs import content_hash, progress, provenance, seed_sequence
 from magicnn.simulation.corsika_light import (
     choose_telescopes,
     corsika_light,
@@ -198,7 +198,7 @@ def produce_from_corsika(
     wanted = {
         "settings": content_hash(settings.model_dump(mode="json")),
         "seed": seed,
-        "corsika": content_hash([[checksum(source) for source in sources], telescopes, pointing]),
+        "corsika": content_hash([[[run.run_number, run.version, run.card] for run, _ in heads], telescopes, pointing]),
     }
     if target.is_file():
         if any(target.samefile(source) for source in sources):
