@@ -448,6 +448,30 @@ def test_light_of_real_showers_comes_from_above_their_cores_as_ours_does(data_di
     assert min(aligned) > 0.97
 
 
+@pytest.mark.slow
+def test_a_real_gamma_gives_as_many_photoelectrons_as_ours(data_dir, surroundings):
+    run, shower = read_one(data_dir / "corsika_photons" / REAL[0])
+    geometry = corsika_geometry(shower, run, (0, 0))
+    pointing = np.array([geometry.zenith_deg]), np.array([geometry.azimuth_deg])
+    theirs = [
+        corsika_light(shower, run, (0, 0), *pointing, surroundings, 1.0, np.random.default_rng(i)) for i in range(20)
+    ]
+    sphere = environment(light_scale=1.0, telescope_radius_m=5.0)
+    ours, times = [], []
+    for i in range(1200):
+        light, truth = simulate_shower(
+            "gamma", shower.energy_gev, geometry.zenith_deg, geometry.azimuth_deg, [[0.0, 0.0]], *pointing,
+            [[0.0, 0.0, 0.0]], sphere, [3, i], start_height_m=1.03 * shower.first_interaction_m,
+        )  # fmt: skip
+        if abs(truth.first_interaction_height_m / shower.first_interaction_m - 1.0) < 0.03:
+            ours.append(light.n_photons_thrown)
+            times.append(np.median(light.time_ns))
+    counted = np.mean([np.count_nonzero(light.telescope == 0) for light in theirs])
+    assert len(ours) > 60
+    assert abs(counted - np.mean(ours)) < 2.0 * np.std(ours)
+    assert np.median(theirs[0].time_ns) == pytest.approx(np.mean(times), abs=0.5)
+
+
 def test_the_card_says_what_a_production_throws():
     settings = settings_from_yaml(CONFIG)
     card = input_card(settings, 500, 4, run_number=12)
