@@ -24,6 +24,7 @@ SMALL = [
     "zenith_ranges=[za05to35]",
     "events={gamma: 120, gamma_diffuse: 120, proton: 60}",
     "classifier.training.epochs=2",
+    "classifier.training.validation_fraction=0.3",  # few showers: both kinds on both sides
     "energy.training.epochs=2",
     "baselines.forest.n_trees=20",
     "baselines.disp.n_trees=40",
