@@ -13,6 +13,8 @@ import typer
 
 from magicnn import __version__
 from magicnn.cli.baseline import baseline
+from magicnn.cli.bench import bench
+from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
 from magicnn.cli.info import info
@@ -107,6 +109,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 for _command in (simulate, convert, info, train, baseline, predict, evaluate, report, run):
     app.command()(_guarded(_command))
+bench.command("simulate")(_guarded(bench_simulate))
+app.add_typer(bench)
 
 
 def _terminate(*_: object) -> NoReturn:

@@ -29,6 +29,9 @@ def simulate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a file that is there and not of this production.")
     ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw the first shower that triggers into --output (PNG), then stop.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
     corsika: Annotated[
         list[Path] | None,
@@ -64,6 +67,11 @@ def simulate(
     if dry_run:
         typer.echo(dump_settings(settings), nl=False)
         typer.echo(f"# {n_events} triggered events with seed {seed} would be written to {output}")
+        return
+    if show:
+        from magicnn.report.shower_plots import show_shower
+
+        typer.echo(show_shower(settings, output, seed=seed, overwrite=overwrite))
         return
     if corsika:
         from magicnn.cli.simulate_corsika import read_files

@@ -1,0 +1,373 @@
+"""Speed of the air-shower simulation in processor time, beside a loop that every machine can run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.array import TELESCOPES_M
+from magicnn.errors import ConfigError, nearest_names
+from magicnn.simulation.compiled import compiled, random_state
+from magicnn.simulation.production import simulate_chunk, simulator
+from magicnn.simulation.settings import ProductionSettings, SiteSettings, settings_from_yaml
+from magicnn.simulation.showers import environment, simulate_shower
+
+__all__ = ["MEASURES", "Measure", "measure", "reference_loop", "report"]
+
+_ZENITH_DEG = 20.0
+_CORE_RADIUS_M = 150.0
+_REFERENCE_STEPS = 10_000_000
+_FAR_DEG = ("zenith_min_deg=19", "zenith_max_deg=21")
+_NEAR_CORES = ("scatter_radius_m=150", "scatter_energy_exponent=0", "scatter_zenith_exponent=0")
+_GAMMA = ("energy_min_gev=50", "energy_max_gev=20000", *_FAR_DEG)
+_PROTON = ("energy_min_gev=100", "energy_max_gev=60000", "viewcone_max_deg=5", *_FAR_DEG)
+_SHOWERS = {
+    "gamma_100gev_ms": ("gamma", 100.0, 200),
+    "gamma_1tev_ms": ("gamma", 1000.0, 30),
+    "proton_1tev_ms": ("proton", 1000.0, 60),
+}
+_TEN_CORES = {"ten_cores_gamma_100gev": (100.0, 150), "ten_cores_gamma_1tev": (1000.0, 20)}
+_PRODUCTIONS = {
+    "triggered_gammas_per_s": ("gamma_za05to35.yaml", (*_GAMMA, *_NEAR_CORES)),
+    "triggered_gammas_production_per_s": ("gamma_za05to35.yaml", _GAMMA),
+    "triggered_protons_per_s": ("proton_za05to35.yaml", (*_PROTON, *_NEAR_CORES)),
+    "triggered_protons_production_per_s": ("proton_za05to35.yaml", _PROTON),
+}
+_PRODUCTION_SHOWERS = 400
+_START = "from magicnn.pipeline.simulation_speed import first_shower; first_shower()"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Something to measure.
+
+    Attributes
+    ----------
+    text, unit : str
+    target : float or None
+        What is wanted.
+    is_time : bool
+        Whether less is better: times and memory, not rates and speed-ups.
+    digits : int
+        Decimals to show.
+    """
+
+    text: str
+    unit: str
+    target: float | None
+    is_time: bool = True
+    digits: int = 1
+
+
+MEASURES: dict[str, Measure] = {
+    "gamma_100gev_ms": Measure("gamma, 100 GeV, two telescopes", "ms", 5.0),
+    "gamma_1tev_ms": Measure("gamma, 1 TeV, two telescopes", "ms", 45.0),
+    "proton_1tev_ms": Measure("proton, 1 TeV, two telescopes", "ms", 20.0),
+    "ten_cores_gamma_100gev": Measure("ten core positions over one, gamma, 100 GeV", "times", 2.0, digits=2),
+    "ten_cores_gamma_1tev": Measure("ten core positions over one, gamma, 1 TeV", "times", 2.0, digits=2),
+    "triggered_gammas_per_s": Measure(
+        "triggered gammas, E^-2, 50 GeV to 20 TeV, cores within 150 m, with detector", "1/s", 60.0, is_time=False
+    ),
+    "triggered_gammas_production_per_s": Measure(
+        "the same, cores over the production's area", "1/s", 60.0, is_time=False
+    ),
+    "triggered_protons_per_s": Measure(
+        "triggered protons, E^-2, 100 GeV to 60 TeV, 5 deg cone, cores within 150 m, effective number",
+        "1/s",
+        15.0,
+        is_time=False,
+    ),
+    "triggered_protons_production_per_s": Measure(
+        "the same, cores over the production's area", "1/s", 15.0, is_time=False
+    ),
+    "two_processes": Measure("two processes over one, by the clock", "times", 1.9, is_time=False, digits=2),
+    "two_processes_cpu": Measure(
+        "two processes over one, by processor time: what they take from each other",
+        "times",
+        None,
+        is_time=False,
+        digits=2,
+    ),
+    "peak_memory_gb": Measure("greatest memory of a process, gammas and protons with detector", "GB", 1.0, digits=2),
+    "second_start_s": Measure(
+        "start of a new process to the end of its first event, compiled code kept", "s", 3.0, digits=2
+    ),
+}
+"""Keys of the JSON, and what they mean."""
+
+
+def measure(
+    *, repeat: int = 5, scale: float = 1.0, only: Sequence[str] = (), configs: Path = Path("mc_configs")
+) -> dict[str, Any]:
+    """Measure speeds in processor time of this process.
+
+    Parameters
+    ----------
+    repeat : int
+        Repetitions; the reference loop is timed before each.
+    scale : float
+        Factor on the numbers of showers.
+    only : sequence of str
+        Keys of `MEASURES`; all when empty.
+    configs : Path
+        Folder of the productions' YAML files.
+
+    Returns
+    -------
+    dict
+        ``reference_ms`` and, under ``measures``, for each key ``value`` (median), ``low`` and ``high`` (of the
+        repetitions), ``unit``, ``target``, ``is_met``, and ``ratio``: times in units of the reference loop, rates per
+        its duration.
+
+    Raises
+    ------
+    ConfigError
+        A key is not known, or the YAML files are not there.
+    """
+    for key in only:
+        if key not in MEASURES:
+            raise ConfigError(f"bench simulate: {key!r} is not known; {nearest_names(key, MEASURES)}")
+    reference_ms: list[float] = []
+    found = {}
+    for key, times in _values(repeat, scale, only or tuple(MEASURES), configs, reference_ms):
+        entry = MEASURES[key]
+        median = float(np.median(times))
+        is_met = None if entry.target is None else (median <= entry.target) == entry.is_time or median == entry.target
+        found[key] = {
+            "value": median,
+            "low": float(min(times)),
+            "high": float(max(times)),
+            "unit": entry.unit,
+            "target": entry.target,
+            "is_met": is_met,
+            "text": entry.text,
+            "ratio": _ratio(entry, median, reference_ms),
+        }
+    return {
+        "reference_ms": {
+            "value": float(np.median(reference_ms)),
+            "low": min(reference_ms),
+            "high": max(reference_ms),
+            "text": f"{_REFERENCE_STEPS} turns of a random-number loop compiled by numba",
+        },
+        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
+        "repeat": repeat,
+        "scale": scale,
+        "measures": found,
+    }
+
+
+def report(found: dict[str, Any]) -> str:
+    """Lay the numbers out as a table."""
+    reference = found["reference_ms"]
+    lines = [
+        f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']:.1f}",
+        f"reference loop: {reference['value']:.0f} ms ({reference['low']:.0f} to {reference['high']:.0f})",
+        f"{'':79s} {'median':>9s} {'lowest':>9s} {'highest':>9s} {'unit':6s} {'reference':>9s} {'target':>8s}",
+    ]
+    for key, row in found["measures"].items():
+        entry = MEASURES[key]
+        numbers = " ".join(f"{row[k]:9.{entry.digits}f}" for k in ("value", "low", "high"))
+        ratio = f"{row['ratio']:9.3f}" if row["ratio"] is not None else f"{'':9s}"
+        sign = "<=" if entry.is_time else ">="
+        target = "" if entry.target is None else f"{sign} {entry.target:g}  {'met' if row['is_met'] else 'NOT MET'}"
+        lines.append(f"{entry.text:79s} {numbers} {entry.unit:6s} {ratio} {target:>8s}")
+    return "\n".join(lines)
+
+
+@compiled
+def reference_loop(n: int, state: NDArray[np.uint64]) -> float:
+    """Turn a random state many times with a logarithm, a root and a sine each, as the simulation's kernels do."""
+    total = 0.0
+    word = state[0]
+    for _ in range(n):
+        word ^= word << np.uint64(13)
+        word ^= word >> np.uint64(7)
+        word ^= word << np.uint64(17)
+        share = (np.float64(word >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
+        total += np.sqrt(-np.log(share)) * np.sin(6.283185307179586 * share)
+    return total
+
+
+def first_shower() -> None:
+    """Simulate one event from a gamma of 1 TeV, detector included, as a new process would first."""
+    settings = ProductionSettings(
+        name="start",
+        particle="gamma",
+        spectral_index=2.0,
+        energy_min_gev=1000.0,
+        energy_max_gev=1001.0,
+        zenith_min_deg=19.0,
+        zenith_max_deg=21.0,
+        viewcone_min_deg=0.4,
+        viewcone_max_deg=0.4,
+        scatter_radius_m=50.0,
+        reuse=1,
+        showers_per_chunk=1,
+    )
+    simulate_chunk(simulator(settings, 1), 0)
+
+
+def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, reference_ms: list[float]) -> Any:
+    """Yield keys with one value per repetition."""
+    surroundings = environment(**SiteSettings().model_dump())
+
+    def repeated(work: Callable[[int], float]) -> list[float]:
+        work(0)
+        values = []
+        for k in range(repeat):
+            reference_ms.append(_reference_ms())
+            values.append(work(k))
+        return values
+
+    def number(at_one: int) -> int:
+        return max(2, round(at_one * scale))
+
+    for key, (particle, energy, at_one) in _SHOWERS.items():
+        if key in keys:
+            yield key, repeated(partial(_shower_ms, particle, energy, 1, number(at_one), surroundings))
+    for key, (energy, at_one) in _TEN_CORES.items():
+        if key in keys:
+            yield key, repeated(partial(_ten_over_one, energy, number(at_one), surroundings))
+    for key, (config, overrides) in _PRODUCTIONS.items():
+        if key in keys:
+            settings = settings_from_yaml(configs / config, [*overrides, f"name={key}", "showers_per_chunk=1"])
+            yield key, repeated(partial(_triggered_per_s, settings, number(_PRODUCTION_SHOWERS)))
+    if any(k in keys for k in ("two_processes", "two_processes_cpu", "peak_memory_gb")):
+        pairs = []
+        for _ in range(repeat):
+            reference_ms.append(_reference_ms())
+            pairs.append((_together(1, number(30)), _together(2, number(30))))
+        if "two_processes" in keys:
+            yield "two_processes", [2.0 * one["wall_s"] / two["wall_s"] for one, two in pairs]
+        if "two_processes_cpu" in keys:
+            yield "two_processes_cpu", [2.0 * one["cpu_s"] / two["cpu_s"] for one, two in pairs]
+        if "peak_memory_gb" in keys:
+            yield "peak_memory_gb", [two["peak_gb"] for _, two in pairs]
+    if "second_start_s" in keys:
+        yield "second_start_s", repeated(_start_s)
+
+
+def _reference_ms() -> float:
+    reference_loop(10, random_state(1))
+    start = time.process_time()
+    reference_loop(_REFERENCE_STEPS, random_state(1))
+    return 1e3 * (time.process_time() - start)
+
+
+def _shower_ms(particle: str, energy_gev: float, n_cores: int, n_showers: int, surroundings: Any, _: int = 0) -> float:
+    """Mean processor time of a shower; every repetition simulates the same ones."""
+    generator = np.random.default_rng(1)
+    pointing = np.full(n_cores, _ZENITH_DEG), np.zeros(n_cores)
+    spent = 0.0
+    for i in range(n_showers):
+        radius = _CORE_RADIUS_M * np.sqrt(generator.random(n_cores))
+        turn = 2.0 * np.pi * generator.random(n_cores)
+        cores = np.stack([radius * np.cos(turn), radius * np.sin(turn)], axis=1)
+        start = time.process_time()
+        simulate_shower(particle, energy_gev, _ZENITH_DEG, 0.0, cores, *pointing, TELESCOPES_M, surroundings, [1, i])
+        spent += time.process_time() - start
+    return 1e3 * spent / n_showers
+
+
+def _ten_over_one(energy_gev: float, n_showers: int, surroundings: Any, _: int) -> float:
+    """Time of gammas with ten core positions over that with one."""
+    ten, one = (_shower_ms("gamma", energy_gev, n, n_showers, surroundings) for n in (10, 1))
+    return ten / one
+
+
+def _triggered_per_s(settings: ProductionSettings, n_showers: int, seed: int) -> float:
+    """Effective number of triggered events (Kish) per second of processor time; other showers in each repetition."""
+    simulation = simulator(settings, seed)
+    weights = []
+    start = time.process_time()
+    for chunk in range(n_showers):
+        batch = simulate_chunk(simulation, chunk)
+        weights.append(np.asarray(batch.columns.get("weight", np.ones(len(batch))), dtype=np.float64))
+    spent = time.process_time() - start
+    all_ = np.concatenate(weights)
+    return float(all_.sum() ** 2 / (all_**2).sum() / spent) if len(all_) else 0.0
+
+
+def _together(n_processes: int, n_showers: int) -> dict[str, float]:
+    """Run the same work in some processes at once; the means of their times, and the greatest memory."""
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    barrier, results = context.Barrier(n_processes), context.SimpleQueue()
+    workers = [context.Process(target=_worker, args=(barrier, results, n_showers)) for _ in range(n_processes)]
+    for worker in workers:
+        worker.start()
+    rows = [results.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    cpu, wall, peak = np.array(rows).T
+    return {"cpu_s": float(cpu.mean()), "wall_s": float(wall.max()), "peak_gb": float(peak.max())}
+
+
+def _worker(barrier: Any, results: Any, n_showers: int) -> None:
+    common: dict[str, Any] = {
+        "spectral_index": 2.0,
+        "energy_min_gev": 300.0,
+        "energy_max_gev": 20_000.0,
+        "zenith_min_deg": 19.0,
+        "zenith_max_deg": 21.0,
+        "scatter_radius_m": 200.0,
+        "reuse": 20,
+        "showers_per_chunk": 1,
+    }
+    simulations = [
+        simulator(
+            ProductionSettings(name="gamma", particle="gamma", viewcone_min_deg=0.4, viewcone_max_deg=0.4, **common), 1
+        ),
+        simulator(ProductionSettings(name="proton", particle="proton", viewcone_max_deg=2.0, **common), 1),
+    ]
+    for simulation in simulations:
+        simulate_chunk(simulation, 0)
+    barrier.wait()
+    cpu, wall = time.process_time(), time.perf_counter()
+    for chunk in range(1, n_showers + 1):
+        for simulation in simulations:
+            simulate_chunk(simulation, chunk)
+    spent = time.process_time() - cpu, time.perf_counter() - wall
+    results.put((*spent, _peak_gb()))
+
+
+def _peak_gb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6 / 1.024)
+
+
+def _start_s(_: int) -> float:
+    """Processor time of a new process up to the end of its first event."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", _START], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _ratio(entry: Measure, value: float, reference_ms: Sequence[float]) -> float | None:
+    """Times in units of the reference loop, rates per its duration; nothing for ratios and memory."""
+    loop = float(np.median(reference_ms)) if reference_ms else float("nan")
+    return {"ms": value / loop, "s": 1e3 * value / loop, "1/s": value * loop / 1e3}.get(entry.unit)
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
