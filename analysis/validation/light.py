@@ -287,7 +287,7 @@ def _draw(path: Path, made: dict[tuple[str, float], Arrays]) -> None:
                 lw=1.5,
             )
         density.set(xlabel="distance to the core [m]", ylabel="photons per m² and 100 GeV", ylim=(0.0, None))
-        times.axhspan(0.4, 0.8, xmin=0.35, xmax=0.55, color=REFERENCE, alpha=0.2)
+        times.fill_between([90.0, 120.0], 0.4, 0.8, color=REFERENCE, alpha=0.3)
         times.set(xlabel="distance to the core [m]", ylabel="time spread [ns]", ylim=(0.0, None))
         heights.axvspan(10.5, 13.0, color=REFERENCE, alpha=0.15)
         heights.set(xlabel="median height of emission [km]", ylabel="showers [1/km]")

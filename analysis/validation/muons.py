@@ -256,6 +256,6 @@ def _draw(path: Path, made: Any, expected: Any, charges: NDArray[Any]) -> None:
         rows = [made[e, 0.0]["radius"] for e in _ENERGIES_GEV]
         radius.errorbar(_ENERGIES_GEV, [r.mean() for r in rows], [r.std() for r in rows], fmt="o", color=COLOURS[0])
         radius.plot(_ENERGIES_GEV, [expected[e, 0.0][1] for e in _ENERGIES_GEV], color=REFERENCE)
-        radius.set(xlabel="energy of the muon [GeV]", ylabel="radius of the ring [deg]", xscale="log")
+        radius.set(xlabel="energy of the muon [GeV]", ylabel="radius of the ring [deg]")
         if len(charges):
             camera_image(camera, Camera.magic(), charges[0, 0])

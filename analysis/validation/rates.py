@@ -32,7 +32,7 @@ def cosmic_protons(store: Store) -> Sample:
         f"viewcone_max_deg={_VIEWCONE_DEG}",
         "energy_min_gev=50",
         "energy_max_gev=50000",
-        "scatter_radius_m=450",
+        "scatter_radius_m=600",
         "scatter_energy_exponent=0.08",
     ]
     return store.sample("cosmic_protons", "proton_za05to35.yaml", overrides, store.number(2000, 100), 24)

@@ -326,6 +326,10 @@ def _emit_into(
     if count == 0:
         return n
     ex, ey, ez = (rx - along * ux) / across, (ry - along * uy) / across, (rz - along * uz) / across
+    if ex * ex + ey * ey + ez * ez < 0.5:
+        # Straight at the centre there is no direction towards it, and the whole cone is drawn: any one will do.
+        norm = math.sqrt(1.0 - uy * uy) if abs(uy) < 0.9 else math.sqrt(1.0 - ux * ux)
+        ex, ey, ez = (uz / norm, 0.0, -ux / norm) if abs(uy) < 0.9 else (0.0, -uz / norm, uy / norm)
     fx, fy, fz = uy * ez - uz * ey, uz * ex - ux * ez, ux * ey - uy * ex
     for _ in range(count):
         phi = half_range * (2.0 * uniform(state) - 1.0)

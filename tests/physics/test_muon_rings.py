@@ -8,6 +8,7 @@ from validation.muons import analytic_ring, camera_radius_deg, rings
 from validation.store import Store
 
 from magicnn.simulation.atmosphere import load_atmosphere
+from magicnn.simulation.showers import environment, simulate_shower
 
 PHOTONS_PER_METRE = 2.0 * np.pi / 137.036 * 1e9 * (1.0 / 290.0 - 1.0 / 700.0)
 
@@ -26,3 +27,11 @@ def test_coma_makes_a_ring_smaller_in_units_of_the_effective_focal_length():
     plain = camera_radius_deg(1e-3, np.inf) / 1e-3
     assert plain < 1.0
     assert camera_radius_deg(1.2, np.inf) / 1.2 == pytest.approx(plain, rel=0.01)
+
+
+def test_a_muon_straight_at_the_centre_has_no_light_inside_of_its_ring():
+    surroundings = environment(light_scale=1.0, mode="photons")
+    light, _ = simulate_shower(
+        "muon", 20.0, 0.0, 0.0, [[0.0, 0.0]], [0.0], [0.0], [[0.0, 0.0, 0.0]], surroundings, 1, start_height_m=2600.0
+    )
+    assert (np.hypot(light.x_deg, light.y_deg) < 0.8).mean() < 0.01
