@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError, nearest_names
 
-__all__ = ["SCHEMA", "ColumnSpec", "EventBatch", "EventMeta", "concatenate", "joined_meta", "require_columns"]
+__all__ = [
+    "SCHEMA",
+    "ColumnSpec",
+    "EventBatch",
+    "EventMeta",
+    "concatenate",
+    "event_weight",
+    "joined_meta",
+    "require_columns",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,8 @@ class ColumnSpec:
         Unit as written into files, empty for a pure number.
     description : str
         One line for people.
-    shape : {"event", "telescope"}
-        One value per event, [N], or per event and telescope, [N, T].
+    shape : {"event", "telescope", "pixel"}
+        One value per event, [N], per event and telescope, [N, T], or per pixel of those, [N, T, P].
     is_truth : bool
         Known only for simulated events; the column is absent for real ones.
     """
@@ -37,7 +46,7 @@ class ColumnSpec:
     dtype: str
     unit: str
     description: str
-    shape: Literal["event", "telescope"] = "event"
+    shape: Literal["event", "telescope", "pixel"] = "event"
     is_truth: bool = False
 
 
@@ -67,6 +76,7 @@ SCHEMA: Mapping[str, ColumnSpec] = MappingProxyType(
         "true_particle": ColumnSpec(
             "int32", "", "PDG number of the primary particle (22 gamma, 2212 proton)", is_truth=True
         ),
+        "weight": ColumnSpec("float64", "", "thrown events that this one stands for; 1 when absent", is_truth=True),
         "true_zenith_deg": ColumnSpec("float64", "deg", "zenith distance the primary comes from", is_truth=True),
         "true_azimuth_deg": ColumnSpec(
             "float64", "deg", "azimuth the primary comes from, north 0, east 90", is_truth=True
@@ -79,9 +89,14 @@ SCHEMA: Mapping[str, ColumnSpec] = MappingProxyType(
         ),
         "true_xmax_gcm2": ColumnSpec("float64", "g/cm2", "slant depth of the shower maximum", is_truth=True),
         "true_pe": ColumnSpec("float32", "phe", "photoelectrons of the shower in the camera", "telescope", True),
+        "true_n_muons": ColumnSpec("int32", "", "muons of the shower that can make Cherenkov light", is_truth=True),
+        "true_pixel_pe": ColumnSpec("uint16", "phe", "photoelectrons of the shower in each pixel", "pixel", True),
     }
 )
 """Every column that an event set may have, with dtype, unit and description."""
+
+
+_DIMENSIONS = {"event": 1, "telescope": 2, "pixel": 3}
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,7 @@ class EventBatch:
         NaN for an unusable pixel and for every pixel of a missing telescope.
     time : float32 array, [N, T, P], ns in the readout window
         NaN where no pulse was found, and wherever the charge is NaN.
-    columns : mapping of str to array, [N] or [N, T]
+    columns : mapping of str to array, [N], [N, T] or [N, T, P]
         Names, dtypes and units of ``SCHEMA``; truth columns are absent for real data.
     meta : EventMeta
         What all events share.
@@ -168,7 +183,7 @@ class EventBatch:
             spec = SCHEMA[name]
             if spec.is_truth and not self.meta.is_simulation:
                 raise InputError(f"column {name!r} is truth, but these events are real data")
-            shape = expected[:1] if spec.shape == "event" else expected[:2]
+            shape = expected[: _DIMENSIONS[spec.shape]]
             array = np.asarray(values, dtype=spec.dtype)
             if array.shape != shape:
                 raise InputError(f"column {name!r}: expected shape {shape}, got {array.shape}")
@@ -217,13 +232,26 @@ def require_columns(columns: Mapping[str, Any], names: Sequence[str], *, where: 
             raise InputError(f"{where}: no column {name!r}; {nearest_names(name, columns)}")
 
 
+def event_weight(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Return how many thrown events each event stands for, [N]: the column ``weight``, 1 where there is none.
+
+    Parameters
+    ----------
+    columns : mapping of str to array
+        At least one of them.
+    """
+    if "weight" in columns:
+        return np.asarray(columns["weight"], dtype=np.float64)
+    return np.ones(len(next(iter(columns.values()))))
+
+
 def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
     """Join batches of the same camera and telescopes, in order.
 
     Parameters
     ----------
     batches : sequence of EventBatch
-        At least one. Columns that are not in all of them are dropped.
+        At least one. Columns that are not in all of them are dropped, but for the weight.
 
     Returns
     -------
@@ -236,6 +264,8 @@ def concatenate(batches: Sequence[EventBatch]) -> EventBatch:
         Nothing to join, or cameras, telescopes, or real and simulated events are mixed.
     """
     meta = joined_meta([b.meta for b in batches])
+    if any("weight" in b.columns for b in batches):
+        batches = [b.with_columns(weight=event_weight(b.columns)) for b in batches]
     names = [n for n in batches[0].columns if all(n in b.columns for b in batches)]
     return EventBatch(
         np.concatenate([b.charge for b in batches]),

@@ -138,7 +138,13 @@ class Generated:
         thrown: Floats = self.n_thrown * np.diff(integral) / total
         return thrown
 
-    def event_weights(self, energy_gev: ArrayLike, zenith_deg: ArrayLike, flux: Callable[[Floats], Floats]) -> Floats:
+    def event_weights(
+        self,
+        energy_gev: ArrayLike,
+        zenith_deg: ArrayLike,
+        flux: Callable[[Floats], Floats],
+        weight: ArrayLike = 1.0,
+    ) -> Floats:
         """Rate that each event stands for.
 
         Parameters
@@ -147,12 +153,16 @@ class Generated:
             True energy and zenith distance of the events.
         flux : callable
             Differential flux at an energy in GeV, in 1/(GeV m2 s) for a point source, 1/(GeV m2 s sr) else.
+        weight : array_like, [N]
+            Thrown events that each one stands for, the column ``weight``.
 
         Returns
         -------
         float64 array, [N], 1/s
-            flux x area x solid angle / thrown density; their sum is the rate of the events.
+            weight x flux x area x solid angle / thrown density; their sum is the rate of the events.
         """
         energy = np.asarray(energy_gev, dtype=np.float64)
         angle = 1.0 if self.is_point_source else self.solid_angle_sr
-        return flux(energy) * self.thrown_area_m2(energy, zenith_deg) * angle / self.thrown_per_gev(energy)
+        rate = flux(energy) * self.thrown_area_m2(energy, zenith_deg) * angle / self.thrown_per_gev(energy)
+        weighted: Floats = rate * np.asarray(weight, dtype=np.float64)
+        return weighted

@@ -50,7 +50,7 @@ def test_columns_get_the_dtype_of_the_schema():
 
 def test_schema_describes_every_column():
     for spec in SCHEMA.values():
-        assert np.dtype(spec.dtype).kind in "if"
+        assert np.dtype(spec.dtype).kind in "iuf"
         assert spec.description
         assert "\n" not in spec.description
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from magicnn.baselines.forest_files import load_forests, save_forests
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError
+from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
@@ -161,7 +162,8 @@ class ParticleForest(Forests):
         seed : int
             Fixes the result.
         weights : array_like, [N], optional
-            Weight of each event; without, both classes weigh the same in total.
+            Weight of each event; without, both classes weigh the same in total, and within a class an event as many
+            thrown ones as it stands for (column ``weight``).
 
         Returns
         -------
@@ -183,8 +185,9 @@ class ParticleForest(Forests):
                     f"gamma/hadron forest of {features.meta.telescopes[telescope]}: {n_gammas} gammas and "
                     f"{len(used) - n_gammas} hadrons pass the quality cuts; both are needed"
                 )
-            share = len(used) / 2.0
-            balance = np.where(is_gamma[used], share / n_gammas, share / (len(used) - n_gammas))
+            own = event_weight(features.columns)[used]
+            share, of_gammas = len(used) / 2.0, float(own[is_gamma[used]].sum())
+            balance = own * np.where(is_gamma[used], share / of_gammas, share / (own.sum() - of_gammas))
             weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
             forest = RandomForestClassifier(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
@@ -247,7 +250,7 @@ class EnergyForest(Forests):
         seed : int
             Fixes the result.
         weights : array_like, [N], optional
-            Weight of each event; the same for all when not given.
+            Weight of each event; when not given the thrown events that it stands for (column ``weight``).
 
         Returns
         -------
@@ -268,7 +271,7 @@ class EnergyForest(Forests):
                     f"energy forest of {features.meta.telescopes[telescope]}: none of {len(features)} events is a "
                     "gamma that passes the quality cuts"
                 )
-            weight = None if weights is None else np.asarray(weights, dtype=np.float64)[used]
+            weight = (event_weight(features.columns) if weights is None else np.asarray(weights, np.float64))[used]
             forest = RandomForestRegressor(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
         return cls(settings, tuple(forests), Readout.of(features.meta))

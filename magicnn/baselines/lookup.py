@@ -18,6 +18,7 @@ from magicnn.array import OBSERVATION_LEVEL_M
 from magicnn.baselines.smooth_table import SmoothTable
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import CheckpointError, InputError
+from magicnn.events import event_weight
 from magicnn.hdf5 import opened
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
@@ -314,7 +315,7 @@ def _spectrum_weights(features: FeatureTable, settings: LookupSettings) -> Float
     if thrown is None:
         raise InputError("energy lookup: the thrown spectrum of the events is not known; give weights")
     energy = np.asarray(features["true_energy_gev"], dtype=np.float64)
-    return energy ** (float(thrown) - settings.fill_index)
+    return event_weight(features.columns) * energy ** (float(thrown) - settings.fill_index)
 
 
 def _zenith_bin(features: FeatureTable, settings: LookupSettings) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ import typer
 
 __all__ = ["simulate"]
 
+_DEFAULT_EVENTS = 1000
+
 
 def simulate(
     config: Annotated[
@@ -18,21 +20,40 @@ def simulate(
         Path | None, typer.Option(help="Event set to write; the same command continues an interrupted one.")
     ] = None,
     n_events: Annotated[
-        int, typer.Option("-n", "--n-events", min=1, help="Triggered events wanted; the last showers are kept whole.")
-    ] = 1000,
+        int | None,
+        typer.Option(
+            "-n",
+            "--n-events",
+            min=1,
+            help=f"Triggered events wanted; the last showers are kept whole. {_DEFAULT_EVENTS} without --showers.",
+        ),
+    ] = None,
+    n_showers: Annotated[
+        int | None, typer.Option("--showers", min=1, help="Showers wanted; with -n, what is reached first counts.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same events.")] = 1,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core when not given.")] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler (address or scheduler file)."),
+    ] = None,
+    keep_truth: Annotated[
+        bool, typer.Option("--keep-truth", help="Keep the true photoelectrons of every pixel and the number of muons.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, by its dotted name; repeatable."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there and not of this production.")
+        bool,
+        typer.Option("--overwrite", help="Replace a file, or an unfinished one, that is not of this production."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the effective settings and what would be done, then stop.")
     ] = False,
     show: Annotated[
         bool, typer.Option("--show", help="Draw the first shower that triggers into --output (PNG), then stop.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
     corsika: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="Take the showers of this CORSIKA (IACT) file instead; repeatable."),
@@ -45,7 +66,8 @@ def simulate(
         typer.Option(help="With --corsika: cone (drawn in the view cone), shower (straight at it), or ZENITH,AZIMUTH."),
     ] = "cone",
     corsika_card: Annotated[
-        bool, typer.Option("--corsika-card", help="Write CORSIKA's input card for -n showers, to --output or shown.")
+        bool,
+        typer.Option("--corsika-card", help="Write CORSIKA's input card for --showers, to --output or shown."),
     ] = False,
     slices: Annotated[int, typer.Option(min=1, help="With --corsika-card: one card for each slice of energy.")] = 1,
 ) -> None:
@@ -54,19 +76,21 @@ def simulate(
     from magicnn.errors import ConfigError, InputError
     from magicnn.simulation.settings import settings_from_yaml
 
-    settings = settings_from_yaml(config, set_ or ())
+    settings = settings_from_yaml(config, [*(set_ or ()), *(["keep_truth=true"] if keep_truth else ())])
     if output is not None and output.exists() and output.samefile(config):
         raise InputError(f"{output}: holds the settings of the production; give another --output")
     if corsika_card:
         from magicnn.cli.simulate_corsika import write_cards
 
-        write_cards(settings, output, n_showers=n_events, seed=seed, slices=slices, overwrite=overwrite)
+        number = n_showers or n_events or _DEFAULT_EVENTS
+        write_cards(settings, output, n_showers=number, seed=seed, slices=slices, overwrite=overwrite)
         return
     if output is None:
         raise ConfigError("nowhere to write to: give the name of an event set, --output FILE.h5")
-    if dry_run:
+    if dry_run and (show or corsika):
+        what = "the first shower that triggers" if show else f"the showers of {len(corsika or ())} CORSIKA files"
         typer.echo(dump_settings(settings), nl=False)
-        typer.echo(f"# {n_events} triggered events with seed {seed} would be written to {output}")
+        typer.echo(f"# {what} with seed {seed} would be written to {output}")
         return
     if show:
         from magicnn.report.shower_plots import show_shower
@@ -78,9 +102,30 @@ def simulate(
 
         read_files(settings, corsika, output, seed=seed, telescopes=telescopes, pointing=pointing, overwrite=overwrite)
         return
+    if n_events is None and n_showers is None:
+        n_events = _DEFAULT_EVENTS
+    if dry_run:
+        from magicnn.simulation.plan import plan_production
+
+        plan = plan_production(settings, output, n_events=n_events, n_showers=n_showers, seed=seed, overwrite=overwrite)
+        typer.echo(dump_settings(settings), nl=False)
+        wanted = [
+            f"{n} {what}" for n, what in ((n_events, "triggered events"), (n_showers, "showers")) if n is not None
+        ]
+        typer.echo(f"# {' or '.join(wanted)} with seed {seed}: {output} {plan.action}")
+        return
     from magicnn.io.eventset import EventSet
     from magicnn.simulation.production import produce
 
-    path = produce(settings, output, n_events=n_events, seed=seed, workers=workers, overwrite=overwrite)
+    path = produce(
+        settings,
+        output,
+        n_events=n_events,
+        n_showers=n_showers,
+        seed=seed,
+        workers=workers,
+        dask=dask,
+        overwrite=overwrite,
+    )
     with EventSet(path) as done:
         typer.echo(f"{len(done)} events of {done.meta.generated['n_thrown']} thrown ones in {output}")

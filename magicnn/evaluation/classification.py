@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +32,7 @@ FIXED_CUT = 0.5
 
 _CUT_METRICS = ("gammaness_cut", "gamma_efficiency", "hadron_efficiency", "q")
 _RATE_METRICS = ("gamma_rate_per_min", "hadron_rate_per_min", "purity")
+_WEIGHT_UNITS = 1024
 _POISSON_UPPER = 1.841  # 84.13 % upper limit on a mean when nothing was seen
 
 
@@ -99,7 +101,10 @@ class _Survivors:
         dtype = np.int64 if np.issubdtype(weights.dtype, np.integer) else np.float64
         running = np.zeros((len(weights), len(self.order) + 1), dtype=dtype)
         np.cumsum(weights[:, self.order], axis=1, out=running[:, 1:])
-        counts: NDArray[np.generic] = running[:, -1:] - running[:, self.first]
+        counts: NDArray[Any] = running[:, -1:] - running[:, self.first]
+        if dtype == np.float64:
+            # differences of running sums leave rounding dust where nothing is left
+            counts = np.where(counts > 1e-11 * running[:, -1:], counts, 0.0)
         return counts
 
 
@@ -110,6 +115,8 @@ def classification_statistic(
     proton_fold: Ints,
     gamma_efficiencies: Sequence[float],
     *,
+    gamma_weight: Floats | None = None,
+    proton_weight: Floats | None = None,
     min_background: int = 10,
     gamma_rates: RateSample | None = None,
     proton_rates: RateSample | None = None,
@@ -124,8 +131,10 @@ def classification_statistic(
         0 or 1: a cut that is applied to one half of the showers is found with the other half.
     gamma_efficiencies : sequence of float
         Gamma efficiencies at which cuts are set.
+    gamma_weight, proton_weight : float64 arrays, [Ng], [Np], optional
+        Thrown events that each event stands for; 1 when not given, 0 for events that count for rates only.
     min_background : int
-        Protons that the cut of the largest Q must leave in the half it is found with.
+        Protons, counted without weights, that the cut of the largest Q must leave in the half it is found with.
     gamma_rates : RateSample, optional
         Point-like gammas inside of the circle around the source, [Nr].
     proton_rates : RateSample, optional
@@ -146,10 +155,15 @@ def classification_statistic(
     losses = log_losses(gamma, is_gamma=True), log_losses(proton, is_gamma=False)
     rates = _Rates(gamma_rates, proton_rates, levels, in_p) if gamma_rates and proton_rates else None
 
-    def statistic(wg: Weights, wp: Weights, wr: Weights | None = None) -> Floats:
+    def statistic(drawn_g: Weights, drawn_p: Weights, wr: Weights | None = None) -> Floats:
+        # counts stay whole numbers where no event has a weight of its own
+        wg = drawn_g if gamma_weight is None or np.all(gamma_weight == 1.0) else drawn_g * gamma_weight
+        wp = drawn_p if proton_weight is None or np.all(proton_weight == 1.0) else drawn_p * proton_weight
         with np.errstate(divide="ignore", invalid="ignore"):
             left_g = [half_g[f](wg[:, in_g[f]]).astype(np.float64) for f in (0, 1)]
             left_p = [half_p[f](wp[:, in_p[f]]).astype(np.float64) for f in (0, 1)]
+            drawn = drawn_p if proton_weight is None else drawn_p * (proton_weight > 0.0)
+            drawn_left = [half_p[f](drawn[:, in_p[f]]).astype(np.float64) for f in (0, 1)]
             all_g, all_p = left_g[0] + left_g[1], left_p[0] + left_p[1]
             n_g, n_p = all_g[:, 0], all_p[:, 0]
             middle = n_p[:, None] - 0.5 * (all_p[:, 1:] + all_p[:, :-1])
@@ -157,9 +171,9 @@ def classification_statistic(
             loss = np.where(n_g * n_p > 0, (wg @ losses[0] + wp @ losses[1]) / (n_g + n_p), np.nan)
             f1 = np.where(n_g * n_p > 0, 2.0 * all_g[:, fixed] / (n_g + all_g[:, fixed] + all_p[:, fixed]), np.nan)
             found = [auc, loss, f1, all_g[:, fixed] / n_g, all_p[:, fixed] / n_p]
-            swept = None if rates is None or wr is None else rates.swept(wp, wr)
+            swept = None if rates is None or wr is None else rates.swept(drawn_p, wr)
             cuts = [[_keeping(left, e) for left in left_g] for e in gamma_efficiencies]
-            cuts.append([_best_q(left_g[f], left_p[f], min_background) for f in (0, 1)])
+            cuts.append([_best_q(left_g[f], left_p[f], drawn_left[f], min_background) for f in (0, 1)])
             for chosen in cuts:
                 found += _at_cut(chosen, left_g, left_p, levels)
                 found += [np.full(len(wg), np.nan)] * 3 if swept is None or rates is None else rates.at(chosen, swept)
@@ -174,11 +188,11 @@ def _keeping(left: Floats, efficiency: float) -> Ints:
     return np.where(left[:, 0] > 0, enough.sum(axis=1) - 1, -1)
 
 
-def _best_q(left_g: Floats, left_p: Floats, min_background: int) -> Ints:
+def _best_q(left_g: Floats, left_p: Floats, n_left_p: Floats, min_background: int) -> Ints:
     """Level of the largest Q with enough background left, [b]; -1 where there is none."""
     if left_g.shape[1] < 2:
         return np.full(len(left_g), -1, dtype=np.int64)
-    allowed = (left_p[:, :-1] >= min_background) & (left_g[:, :1] > 0)
+    allowed = (n_left_p[:, :-1] >= min_background) & (left_g[:, :1] > 0)
     q = np.where(allowed, left_g[:, :-1] / np.sqrt(np.maximum(left_p[:, :-1], 1e-9)), -1.0)
     # the last of equal ones: a gammaness that an event of this half has
     last = q.shape[1] - 1 - np.argmax(q[:, ::-1], axis=1)
@@ -244,6 +258,9 @@ def roc_band(
     gamma_bootstrap: ShowerBootstrap,
     proton_bootstrap: ShowerBootstrap,
     hadron_efficiency: ArrayLike,
+    *,
+    gamma_weight: ArrayLike = 1.0,
+    proton_weight: ArrayLike = 1.0,
 ) -> tuple[Floats, Floats, Floats]:
     """ROC curve with its interval.
 
@@ -255,6 +272,8 @@ def roc_band(
         Resampling of both.
     hadron_efficiency : array_like, [K]
         Where the curve is wanted.
+    gamma_weight, proton_weight : array_like, [Ng], [Np]
+        Thrown events that each event stands for.
 
     Returns
     -------
@@ -265,9 +284,11 @@ def roc_band(
     wanted = np.asarray(hadron_efficiency, dtype=np.float64)
     levels = np.unique(np.concatenate([g, p]))
     left_g, left_p = _Survivors(g, levels), _Survivors(p, levels)
+    # whole numbers, for exact comparisons of sums
+    unit_g, unit_p = (np.rint(_WEIGHT_UNITS * np.asarray(w)).astype(np.int64) for w in (gamma_weight, proton_weight))
 
     def statistic(wg: Weights, wp: Weights) -> Floats:
-        passed_g, passed_p = left_g(wg).astype(np.float64), left_p(wp).astype(np.int64)
+        passed_g, passed_p = left_g(wg * unit_g).astype(np.float64), left_p(wp * unit_p).astype(np.int64)
         n_p = passed_p[:, :1]
         most = np.floor(wanted * n_p + 1e-9).astype(np.int64)
         rising = passed_p[:, ::-1]

@@ -80,9 +80,8 @@ def classification_rows(
             g, p = (_in_energy(s, reference, bin_gev) for s in (gamma, proton))
             (va, ra), (vb, rb) = found[a, bin_gev], found[b, bin_gev]
             difference = compare(float(va[0]), float(vb[0]), ra[:, 0], rb[:, 0], how="difference")
-            yield from comparison_rows(
-                a, b, "classification", "auc_difference", zenith, bin_gev, len(g) + len(p), difference
-            )
+            n = _n_classified(g) + _n_classified(p)
+            yield from comparison_rows(a, b, "classification", "auc_difference", zenith, bin_gev, n, difference)
 
 
 def _having(methods: Sequence[str], sample: Sample) -> list[str]:
@@ -111,6 +110,10 @@ def _score(sample: Sample, method: str) -> Floats:
     return sample.predictions[method]["gammaness"] if method in sample.predictions else np.empty(0)
 
 
+def _n_classified(sample: Sample) -> int:
+    return int(np.count_nonzero(sample.class_weight))
+
+
 def _folds(sample: Sample) -> NDArray[np.int64]:
     """Which half of the showers an event belongs to: a cut for one half is found with the other."""
     return sample.shower % 2
@@ -135,6 +138,8 @@ def _judge(
         _folds(gamma),
         _folds(proton),
         efficiencies,
+        gamma_weight=gamma.class_weight,
+        proton_weight=proton.class_weight,
         min_background=settings.min_background,
         gamma_rates=rates[1] if rates else None,
         proton_rates=rates[2] if rates else None,
@@ -156,7 +161,7 @@ def _summary_rows(
 ) -> Iterator[MetricRow]:
     low, high = percentile_interval(replicates)
     by_name = dict(zip(names, zip(map(float, value), map(float, low), map(float, high), strict=True), strict=True))
-    n_g, n_p = len(gamma), len(proton)
+    n_g, n_p = _n_classified(gamma), _n_classified(proton)
     for name in wanted or names:
         middle, lower, upper = by_name[name]
         n = n_g if name.startswith(("gamma_eff", "gammaness")) else n_p if name.startswith("hadron") else n_g + n_p
@@ -181,7 +186,7 @@ def _wilson(share: float, sample: Sample, method: str, values: _Values, name: st
     score = _score(sample, method)
     suffix = name.rsplit("_", 1)[1]
     cut = classification.FIXED_CUT if suffix == "c50" else values[f"gammaness_cut_{suffix}"][0]
-    effective = effective_number(score >= cut, shower_index=sample.shower)
+    effective = effective_number(score >= cut, weights=sample.class_weight, shower_index=sample.shower)
     low, high = wilson_interval(share * effective, effective)
     return float(low), float(high)
 
@@ -192,7 +197,7 @@ def _q_limit(name: str, values: _Values, proton: Sample) -> float:
     kept, left = values[f"gamma_efficiency_{suffix}"][0], values[f"hadron_efficiency_{suffix}"][0]
     if left != 0.0 or math.isnan(kept):
         return math.nan
-    n = effective_number(np.zeros(len(proton), dtype=bool), shower_index=proton.shower)
+    n = effective_number(np.zeros(len(proton), dtype=bool), weights=proton.class_weight, shower_index=proton.shower)
     return float(kept / np.sqrt(wilson_interval(0.0, n)[1]))
 
 
@@ -209,20 +214,21 @@ def _purity_limit(
 
 
 def _confusion_rows(method: str, gamma: Sample, proton: Sample, zenith: Range) -> Iterator[MetricRow]:
-    """Counts at gammaness > 0.5, with the Wilson interval of the share times the number of events."""
+    """Sums of weights at gammaness > 0.5, with the Wilson interval of the share times that of all events."""
     for sample, right, wrong in ((gamma, "confusion_tp", "confusion_fn"), (proton, "confusion_fp", "confusion_tn")):
         is_above = _score(sample, method) > classification.FIXED_CUT
         for metric, passed in ((right, is_above), (wrong, ~is_above)):
-            row = efficiency_row(method, "classification", metric, zenith, ALL_ENERGIES, passed, sample.shower)
-            n = row.n_events
+            weight = sample.class_weight
+            row = efficiency_row(method, "classification", metric, zenith, ALL_ENERGIES, passed, sample.shower, weight)
+            total = float(weight.sum())
             yield MetricRow(
                 method,
                 "classification",
                 metric,
                 *zenith,
                 *ALL_ENERGIES,
-                n,
-                float(passed.sum()),
-                row.low * n,
-                row.high * n,
+                row.n_events,
+                float(weight[passed].sum()),
+                row.low * total,
+                row.high * total,
             )

@@ -75,7 +75,7 @@ def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[Me
     """Share of the triggered events that a method's own cuts keep, over all roles it has."""
     methods = sorted({m for s in inside.values() for m in s.is_valid})
     for method in methods:
-        kept, shower, n_showers = [], [], 0
+        kept, shower, weights, n_showers = [], [], [], 0
         for sample in inside.values():
             if method not in sample.is_valid:
                 continue
@@ -86,8 +86,16 @@ def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[Me
             ]
             kept.append(np.logical_and.reduce([sample.is_valid[method], *said]))
             shower.append(sample.shower + n_showers)
+            weights.append(sample.weight)
             n_showers += int(sample.shower.max(initial=-1)) + 1
         passed = np.concatenate(kept)
         yield efficiency_row(
-            method, "selection", "valid_fraction", zenith, ALL_ENERGIES, passed, np.concatenate(shower)
+            method,
+            "selection",
+            "valid_fraction",
+            zenith,
+            ALL_ENERGIES,
+            passed,
+            np.concatenate(shower),
+            np.concatenate(weights),
         )

@@ -76,9 +76,9 @@ def effective_number(
         N without weights and without repeated showers.
     """
     passed = np.asarray(has_passed, dtype=np.float64)
-    if not len(passed):
-        return 0.0
     w = np.ones(len(passed)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if not w.any():
+        return 0.0
     number = float(w.sum() ** 2 / np.sum(w**2))
     if shower_index is None:
         return number

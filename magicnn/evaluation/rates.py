@@ -23,7 +23,7 @@ Rates = tuple[Sample, RateSample, RateSample]
 def sample_rates_hz(sample: Sample, zenith: Range, flux: Callable[[Floats], Floats]) -> Floats:
     """Rate that each event of a sample in a zenith range stands for, [N], 1/s; see `event_rates_hz`."""
     pointing, true = sample.columns["pointing_zenith_deg"], sample.columns["true_zenith_deg"]
-    return event_rates_hz(
+    return sample.weight * event_rates_hz(
         sample.generated,
         sample.columns["true_energy_gev"],
         np.where(np.isfinite(true), true, pointing),

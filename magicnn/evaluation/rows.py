@@ -34,11 +34,12 @@ def efficiency_row(
     bin_gev: Range,
     passed: NDArray[np.bool_],
     shower: NDArray[np.int64],
+    weights: NDArray[np.float64],
 ) -> MetricRow:
-    """Efficiency with the Wilson interval of the effective number of independent events."""
+    """Weighted efficiency with the Wilson interval of the effective number of independent events."""
     n = len(passed)
-    value = float(passed.mean()) if n else math.nan
-    effective = effective_number(passed, shower_index=shower)
+    value = float(np.average(passed, weights=weights)) if weights.any() else math.nan
+    effective = effective_number(passed, weights=weights, shower_index=shower)
     low, high = wilson_interval(value * effective, effective)
     return MetricRow(method, task, metric, *zenith, *bin_gev, n, value, float(low), float(high))
 

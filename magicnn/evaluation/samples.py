@@ -37,6 +37,8 @@ _EVENT_COLUMNS = (
     "true_energy_gev",
     "true_zenith_deg",
     "true_azimuth_deg",
+    "weight",
+    "is_matched",
 )
 
 
@@ -51,7 +53,7 @@ class Sample:
     shower : int64 array, [N]
         Number of the shower within this sample; re-uses share it.
     columns : mapping of str to float64 array, [N]
-        Pointing and truth.
+        Pointing, truth and weight.
     predictions : mapping of method to mapping of str to float64 array, [N]
         What each method says; NaN where it says nothing.
     is_valid : mapping of method to bool array, [N]
@@ -72,6 +74,17 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.shower)
+
+    @property
+    def weight(self) -> Floats:
+        """Thrown events that each event stands for, [N]; 1 where the production says nothing."""
+        stored = self.columns.get("weight", np.ones(len(self)))
+        return np.where(np.isfinite(stored), stored, 1.0)
+
+    @property
+    def class_weight(self) -> Floats:
+        """The weight in the separation of gammas and hadrons: 0 for events without a counterpart of the other kind."""
+        return np.where(self.columns.get("is_matched", self.weight) == 0.0, 0.0, self.weight)
 
     def select(self, which: NDArray[np.bool_]) -> Sample:
         """Return the events of a mask, with showers numbered anew without gaps."""

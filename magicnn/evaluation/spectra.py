@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.evaluation.binning import Range
 from magicnn.generated import Generated
 
-__all__ = ["covered_cosine", "crab_flux", "event_rates_hz", "power_law", "proton_flux"]
+__all__ = [
+    "covered_cosine",
+    "crab_flux",
+    "electron_flux",
+    "event_rates_hz",
+    "helium_flux",
+    "power_law",
+    "proton_flux",
+]
 
 Floats = NDArray[np.float64]
 Flux = Callable[[Floats], Floats]
@@ -53,6 +61,46 @@ def proton_flux(energy_gev: ArrayLike) -> Floats:
     """
     energy = np.asarray(energy_gev, dtype=np.float64) / 1e3
     flux: Floats = 9.8e-6 * _PER_TEV_CM2 * energy**-2.62
+    return flux
+
+
+def helium_flux(energy_gev: ArrayLike) -> Floats:
+    """Flux of cosmic-ray helium.
+
+    Parameters
+    ----------
+    energy_gev : array_like
+        Energy of the nucleus.
+
+    Returns
+    -------
+    float64 array, 1/(GeV m2 s sr)
+        5.71e-2 (E / TeV)^-2.64 / (TeV m2 s sr): J. R. Hörandel, Astropart. Phys. 19 (2003) 193, table 1, without its
+        cut-off at a few PeV.
+    """
+    energy = np.asarray(energy_gev, dtype=np.float64) / 1e3
+    flux: Floats = 5.71e-6 * _PER_TEV_CM2 * energy**-2.64
+    return flux
+
+
+def electron_flux(energy_gev: ArrayLike) -> Floats:
+    """Flux of cosmic-ray electrons and positrons.
+
+    Parameters
+    ----------
+    energy_gev : array_like
+        Energy.
+
+    Returns
+    -------
+    float64 array, 1/(GeV m2 s sr)
+        2.385e-9 (E / TeV)^-3.43 (1 + 1.95 (exp(G) - 1)) / (TeV cm2 s sr), where G, not normalised, is the Gaussian of
+        log10(E / TeV) with the mean -0.101 and the standard deviation 0.741, as in pyirf
+        (``IRFDOC_ELECTRON_SPECTRUM``).
+    """
+    energy = np.asarray(energy_gev, dtype=np.float64) / 1e3
+    gauss = np.exp(-0.5 * ((np.log10(energy) + 0.101) / 0.741) ** 2)
+    flux: Floats = 2.385e-9 * _PER_TEV_CM2 * energy**-3.43 * (1.0 + 1.95 * np.expm1(gauss))
     return flux
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError, nearest_names
-from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, joined_meta, require_columns
+from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, event_weight, joined_meta, require_columns
 from magicnn.hdf5 import opened, write_columns
 from magicnn.images.cleaning import CleaningSettings, clean
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
@@ -56,7 +56,9 @@ _LEARNT = {
 }
 
 
-FEATURES: Mapping[str, ColumnSpec] = MappingProxyType({**_specs(), **_LEARNT, **SCHEMA})
+FEATURES: Mapping[str, ColumnSpec] = MappingProxyType(
+    {**_specs(), **_LEARNT, **{name: spec for name, spec in SCHEMA.items() if spec.shape != "pixel"}}
+)
 """Every column that a feature table may have: image and stereo parameters, what a trained reconstruction adds
 (`magicnn.baselines.disp`), and the columns of events."""
 
@@ -224,7 +226,7 @@ def _features_of(batch: EventBatch, settings: FeatureSettings) -> dict[str, NDAr
     mask = clean(batch.charge, batch.time, camera, settings.cleaning)
     images = image_parameters(batch.charge, batch.time, mask, camera)
     stereo = reconstruct(images, batch["pointing_zenith_deg"], batch["pointing_azimuth_deg"], settings=settings.stereo)
-    columns = {**images, **stereo, **batch.columns}
+    columns = {**images, **stereo, **{n: v for n, v in batch.columns.items() if n in FEATURES}}
     return {name: np.asarray(values, dtype=FEATURES[name].dtype) for name, values in columns.items()}
 
 
@@ -265,7 +267,7 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
     Parameters
     ----------
     tables : sequence of FeatureTable
-        At least one. Columns that are not in all of them are dropped.
+        At least one. Columns that are not in all of them are dropped, but for the weight.
 
     Returns
     -------
@@ -287,5 +289,7 @@ def concatenate_features(tables: Sequence[FeatureTable]) -> FeatureTable:
                 "in settings"
             )
     meta = joined_meta([t.meta for t in tables])
-    names = [n for n in first.columns if all(n in t for t in tables)]
+    if any("weight" in t for t in tables):
+        tables = [t.with_columns(weight=event_weight(t.columns)) for t in tables]
+    names = [n for n in tables[0].columns if all(n in t for t in tables)]
     return FeatureTable({n: np.concatenate([t[n] for t in tables]) for n in names}, meta, first.settings)

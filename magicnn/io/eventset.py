@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError
-from magicnn.events import EventBatch, require_columns
+from magicnn.events import SCHEMA, EventBatch, require_columns
 from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset_format import CHUNK_EVENTS, FORMAT, VERSION, meta_from_json, open_hdf5
 from magicnn.io.eventset_writer import EventSetWriter
@@ -95,11 +95,11 @@ class EventSet:
         Parameters
         ----------
         names : sequence of str, optional
-            Which columns; all when not given.
+            Which columns; when not given all but those with a value per pixel.
 
         Returns
         -------
-        dict of str to array, [N] or [N, T]
+        dict of str to array, [N], [N, T] or [N, T, P]
 
         Raises
         ------
@@ -118,7 +118,7 @@ class EventSet:
         start, stop : int, optional
             Range of rows as in a slice; all when not given.
         columns : sequence of str, optional
-            Which columns; all when not given.
+            Which columns; when not given all but those with a value per pixel.
 
         Returns
         -------
@@ -247,7 +247,7 @@ class EventSet:
         return self._handle
 
     def _read_columns(self, start: int, stop: int, names: Sequence[str] | None) -> dict[str, NDArray[Any]]:
-        wanted = list(self.column_names if names is None else names)
+        wanted = [n for n in self.column_names if SCHEMA[n].shape != "pixel"] if names is None else list(names)
         require_columns(dict.fromkeys(self.column_names), wanted, where=f"{self.path}")
         try:
             group = self._file()["events"]

@@ -78,11 +78,13 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
         What all events share.
     """
     names = list(records[0].arrays)
-    together = {n: np.concatenate([r.arrays[n] for r in records]) for n in names if n not in ("charge", "time")}
+    pixelwise = [n for n in names if n in SCHEMA and SCHEMA[n].shape == "pixel"]
+    plain = [n for n in names if n in SCHEMA and n not in pixelwise]
+    together = {n: np.concatenate([r.arrays[n] for r in records]) for n in plain}
     order = np.lexsort((together["event_id"], together["run_id"]))
     home = np.repeat(np.arange(len(records)), [len(r.arrays["charge"]) for r in records])[order]
     place = np.concatenate([np.arange(len(r.arrays["charge"])) for r in records])[order]
-    words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in together}
+    words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in (*plain, *pixelwise)}
     # metadata of HDF5 has checksums only from this file version on
     with h5py.File(path, "w", libver=("v110", "v110")) as file:
         file.attrs["format"] = FORMAT
@@ -90,10 +92,14 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
         described = meta_to_json(meta)
         _write_json(file, "generated", described.pop("generated"))
         _write_json(file, "meta", {**described, "version": VERSION, "columns": words})
-        for name in ("charge", "time"):
-            shape = (len(order), *records[0].arrays[name].shape[1:])
+        for name in ("charge", "time", *pixelwise):
+            first = records[0].arrays[name]
+            shape = (len(order), *first.shape[1:])
             chunks = (min(CHUNK_EVENTS, len(order)), *shape[1:])
-            dataset = file.create_dataset(f"images/{name}", shape, np.float16, chunks=chunks, fletcher32=True)
+            place_in_file = f"events/{name}" if name in pixelwise else f"images/{name}"
+            # true images are nearly all zeros: a hundredth of the room when packed
+            packing = {"compression": "gzip", "compression_opts": 1} if name in pixelwise else {}
+            dataset = file.create_dataset(place_in_file, shape, first.dtype, chunks=chunks, fletcher32=True, **packing)
             for start in range(0, len(order), CHUNK_EVENTS):
                 rows = slice(start, start + CHUNK_EVENTS)
                 dataset[rows] = _gather(records, name, home[rows], place[rows])
@@ -101,17 +107,18 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
         file["images/time"].attrs["unit"] = "ns"
         for name, values in together.items():
             chunks = (min(_COLUMN_CHUNK, len(values)), *values.shape[1:])
-            dataset = file.create_dataset(f"events/{name}", data=values[order], chunks=chunks, fletcher32=True)
-            dataset.attrs["unit"], dataset.attrs["description"] = words[name]
+            file.create_dataset(f"events/{name}", data=values[order], chunks=chunks, fletcher32=True)
+        for name, described_as in words.items():
+            attributes = file[f"events/{name}"].attrs
+            attributes["unit"], attributes["description"] = described_as
     with path.open("rb") as written:
         os.fsync(written.fileno())
 
 
-def _gather(
-    records: Sequence[Record], name: str, home: NDArray[np.intp], place: NDArray[np.intp]
-) -> NDArray[np.float16]:
+def _gather(records: Sequence[Record], name: str, home: NDArray[np.intp], place: NDArray[np.intp]) -> NDArray[Any]:
     """Collect rows that lie in several records."""
-    rows = np.empty((len(home), *records[0].arrays[name].shape[1:]), dtype=np.float16)
+    first = records[0].arrays[name]
+    rows = np.empty((len(home), *first.shape[1:]), dtype=first.dtype)
     for index in np.unique(home):
         here = home == index
         rows[here] = records[index].arrays[name][place[here]]

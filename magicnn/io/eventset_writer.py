@@ -15,11 +15,16 @@ from magicnn.events import SCHEMA, EventBatch, EventMeta, require_columns
 from magicnn.io.eventset_format import FORMAT, VERSION, meta_to_json, write_hdf5
 from magicnn.io.journal import Journal
 
-__all__ = ["EventSetWriter"]
+__all__ = ["EventSetWriter", "partial_path"]
 
 logger = logging.getLogger(__name__)
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
+
+
+def partial_path(path: Path) -> Path:
+    """Return where an event set is collected until it is complete."""
+    return path.with_name(f".{path.name}.partial")
 
 
 class EventSetWriter:
@@ -72,7 +77,7 @@ class EventSetWriter:
             "identity": {"format": FORMAT, "version": VERSION, **meta_to_json(replace(meta, provenance={}))},
             "provenance": dict(meta.provenance),
         }
-        self._journal = Journal(self.path.with_name(f".{self.path.name}.partial"), header, resume=resume)
+        self._journal = Journal(partial_path(self.path), header, resume=resume)
         self.meta = replace(meta, provenance=self._journal.header["provenance"])
         records = self._journal.records()
         self._n_events = sum(len(record.arrays["charge"]) for record in records)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 
-__all__ = ["Journal", "Record"]
+__all__ = ["Journal", "Record", "read_identity"]
 
 _PREFIX = struct.Struct("<8sQI4x")  # mark, payload length, CRC-32 of the payload
 _MARK = b"magicnnJ"
@@ -180,6 +180,30 @@ class Journal:
         self._file.seek(start)
         self._file.truncate()
         return found
+
+
+def read_identity(path: Path) -> dict[str, Any] | None:
+    """Return the ``identity`` in the header of a journal, without locking it; None where there is no journal.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:
+                return None
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                end = _end_of_record(content, 0)
+                if end is None:
+                    return None
+                identity: dict[str, Any] = json.loads(content[_PREFIX.size : end]).get("identity") or {}
+                return identity
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _end_of_record(content: mmap.mmap, start: int) -> int | None:

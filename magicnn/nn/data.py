@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from magicnn.errors import InputError
-from magicnn.events import EventBatch, EventMeta, joined_meta, require_columns
+from magicnn.events import EventBatch, EventMeta, event_weight, joined_meta, require_columns
 from magicnn.images.features import FeatureTable, require_same_events
 from magicnn.nn.auxiliary import AuxiliaryLayout
 from magicnn.nn.inputs import PreparedEvents, prepare_events
@@ -92,6 +92,8 @@ class LabelledEvents:
         log10(E / GeV), true.
     shower_id : int64 array, [N]
         Which shower an event comes from.
+    weight : float64 array, [N]
+        Thrown events that each event stands for.
     meta : EventMeta
         What all events share.
     is_mapped : bool
@@ -102,6 +104,7 @@ class LabelledEvents:
     is_gamma: Tensor
     log_energy: Tensor
     shower_id: NDArray[np.int64]
+    weight: NDArray[np.float64]
     meta: EventMeta
     is_mapped: bool = field(default=False)
 
@@ -126,7 +129,8 @@ class Sample:
     rows : int64 array, [n]
         Which of them belong to this side.
     weight : float32 Tensor, [N]
-        Weights that make both classes count equally on this side.
+        Weights that make both classes count equally on this side, in proportion to the thrown events that each event
+        stands for.
     device : torch.device
         Where batches go.
     """
@@ -226,7 +230,7 @@ def load_labelled(
         auxiliary=_allocated("auxiliary", (n_events, n_auxiliary), torch.float32, None),
     )
     is_gamma, log_energy = np.empty(n_events, dtype=np.float32), np.empty(n_events, dtype=np.float32)
-    shower_id = np.empty(n_events, dtype=np.int64)
+    shower_id, weight = np.empty(n_events, dtype=np.int64), np.empty(n_events)
     first = 0
     with progress(total=n_events, description="prepare events", unit="ev") as bar:
         for source in sources:
@@ -239,10 +243,11 @@ def load_labelled(
                 is_gamma[rows] = batch["true_particle"] == _GAMMA
                 log_energy[rows] = np.log10(batch["true_energy_gev"])
                 shower_id[rows] = batch["shower_id"]
+                weight[rows] = event_weight(batch.columns)
                 first = rows.stop
                 bar.update(len(batch))
     return LabelledEvents(
-        events, torch.from_numpy(is_gamma), torch.from_numpy(log_energy), shower_id, meta, is_mapped=is_mapped
+        events, torch.from_numpy(is_gamma), torch.from_numpy(log_energy), shower_id, weight, meta, is_mapped=is_mapped
     )
 
 
@@ -322,7 +327,8 @@ def split_sample(data: LabelledEvents, training: TrainingSettings, device: torch
         weight = torch.zeros(len(data))
         for kind in (True, False):
             members = rows[is_gamma[rows] == kind]
-            weight[members] = len(rows) / (2.0 * max(len(members), 1))
+            total = max(float(data.weight[members].sum()), 1.0)
+            weight[members] = torch.from_numpy(data.weight[members] * (len(rows) / (2.0 * total))).float()
         samples.append(Sample(data, rows, weight, device))
     return samples[0], samples[1]
 

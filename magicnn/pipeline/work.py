@@ -18,7 +18,7 @@ from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.predictions import PredictionTable, load_predictions
-from magicnn.simulation.matching import matched_selection
+from magicnn.simulation.matching import common_directions, matched_selection
 from magicnn.simulation.settings import ProductionSettings
 
 if TYPE_CHECKING:
@@ -114,14 +114,15 @@ def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str
     for name in names:
         features = _all_features(layout, name)
         test = _is_test(settings, features)
-        valid = _judgeable(settings, layout, name, features)[test]
+        valid, matched = (rows[test] for rows in _judgeable(settings, layout, name, features))
         with EventSet(layout.events(name)) as event_set:
             events = event_set.read().select(test)
         generated = dict(events.meta.generated)
         generated["n_thrown"] *= settings.test_fraction
-        methods.predict(settings, layout, name, events, features.select(test), valid, generated)
+        flags = {"is_valid": valid, "is_matched": matched}
+        methods.predict(settings, layout, name, events, features.select(test), flags, generated)
         counts[name] = len(events)
-        counts[f"{name}_judged"] = int(valid.sum())
+        counts[f"{name}_judged"] = int((valid & matched).sum())
     return counts
 
 
@@ -131,7 +132,7 @@ def predict_real(settings: ComparisonSettings, layout: RunLayout, name: str, dev
     valid = passes_quality(features, settings.quality)
     with EventSet(layout.events(name)) as event_set:
         events = event_set.read()
-    _Methods.load(layout, device).predict(settings, layout, name, events, features, valid, {})
+    _Methods.load(layout, device).predict(settings, layout, name, events, features, {"is_valid": valid}, {})
     return {"events": len(events), "quality": int(valid.sum())}
 
 
@@ -158,7 +159,7 @@ class _Methods:
         name: str,
         events: EventBatch,
         features: FeatureTable,
-        valid: NDArray[np.bool_],
+        flags: Mapping[str, NDArray[np.bool_]],
         generated: Mapping[str, Any],
     ) -> None:
         """Write a table of every method, all with the same quality flags."""
@@ -169,7 +170,7 @@ class _Methods:
             *self.baselines.predict(features, settings.quality),
         )
         for table in tables:
-            columns = {**table.columns, "is_valid": valid}
+            columns = {**table.columns, **flags}
             PredictionTable(table.method, columns, table.particle, generated, table.meta).save(
                 layout.predictions(table.method, name)
             )
@@ -194,23 +195,37 @@ def _is_test(settings: ComparisonSettings, features: FeatureTable) -> NDArray[np
     return is_test(features, fraction=settings.test_fraction, seed=settings.seed)
 
 
-def _judgeable(settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable) -> NDArray[np.bool_]:
-    """Tell which events the separation is trained and judged on: quality, and directions like the protons'."""
+def _judgeable(
+    settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which events pass the cuts, and which the separation is trained and judged on: those of common directions.
+
+    Diffuse gammas are thinned out to the directions of the protons; those that drop out, and protons without gammas
+    from there, still count for energies and rates.
+    """
     rows = passes_quality(features, settings.quality)
+    matched = np.ones(len(features), dtype=bool)
     particle, zenith = name.rsplit("_", 1)
-    if particle == "gamma_diffuse":
-        protons = FeatureTable.load(layout.features(f"proton_{zenith}"))
-        protons = protons.select(passes_quality(protons, settings.quality))
-        rows[rows] = matched_selection(features.select(rows).columns, protons.columns, seed=settings.seed)
-    return rows
+    if particle in ("gamma_diffuse", "proton"):
+        gammas, protons = (
+            features if particle == kind else FeatureTable.load(layout.features(f"{kind}_{zenith}"))
+            for kind in ("gamma_diffuse", "proton")
+        )
+        gammas, protons = (table.select(passes_quality(table, settings.quality)) for table in (gammas, protons))
+        matched[rows] = common_directions(features.select(rows).columns, gammas.columns)
+        matched &= rows
+        if particle == "gamma_diffuse":
+            protons = protons.select(common_directions(protons.columns, gammas.columns))
+            kept = matched_selection(features.select(matched).columns, protons.columns, seed=settings.seed)
+            matched[matched] = kept
+    return rows, matched
 
 
 def _training_rows(
     settings: ComparisonSettings, layout: RunLayout, name: str, task: str, features: FeatureTable
 ) -> NDArray[np.bool_]:
-    is_classifier = task == "classifier"
-    rows = _judgeable(settings, layout, name, features) if is_classifier else passes_quality(features, settings.quality)
-    return rows & ~_is_test(settings, features)
+    rows, matched = _judgeable(settings, layout, name, features)
+    return (rows & matched if task == "classifier" else rows) & ~_is_test(settings, features)
 
 
 def _all_features(layout: RunLayout, name: str) -> FeatureTable:

@@ -253,7 +253,15 @@ def compute_roc_curves(
     curves = {}
     for method in methods:
         score_g, score_p = (s.predictions[method]["gammaness"] for s in (gamma, proton))
-        curves[method] = roc_band(score_g, score_p, of_gammas, of_protons, grid)
+        curves[method] = roc_band(
+            score_g,
+            score_p,
+            of_gammas,
+            of_protons,
+            grid,
+            gamma_weight=gamma.class_weight,
+            proton_weight=proton.class_weight,
+        )
     return RocCurves(grid, curves)
 
 

@@ -83,6 +83,8 @@ class TriggeredEvent:
         Images of M1 and M2.
     true_pe : float32 array, [2]
         Photoelectrons of the shower in the cameras.
+    true_pixel_pe : uint16 array, [2, P]
+        The same for every pixel.
     pedestal_mean_pe, pedestal_rms_pe : float32 array, [2]
         Of a simulated pedestal run.
     """
@@ -91,6 +93,7 @@ class TriggeredEvent:
     charge_pe: NDArray[np.float32]
     time_ns: NDArray[np.float32]
     true_pe: NDArray[np.float32]
+    true_pixel_pe: NDArray[np.uint16]
     pedestal_mean_pe: NDArray[np.float32]
     pedestal_rms_pe: NDArray[np.float32]
 
@@ -155,6 +158,11 @@ def telescope_light(light: ShowerLight, which: slice, telescopes: Detector, seed
     return TelescopeLight(pixels, arrival_ns, int(np.count_nonzero(pixels >= 0)))
 
 
+def _counts(seen: TelescopeLight, n_pixels: int) -> NDArray[np.uint16]:
+    counts = np.bincount(seen.pixels[seen.pixels >= 0], minlength=n_pixels)
+    return np.minimum(counts, np.iinfo(np.uint16).max).astype(np.uint16)
+
+
 def _observe_once(
     light: ShowerLight,
     bounds: NDArray[np.intp],
@@ -205,6 +213,7 @@ def _observe_once(
         charge_pe=np.stack(charges),
         time_ns=np.stack(times),
         true_pe=np.array([seen.n_pe for seen in images], dtype=np.float32),
+        true_pixel_pe=np.stack([_counts(seen, n_pixels) for seen in images]),
         pedestal_mean_pe=np.array([p.mean_pe[run] for p in telescopes.pedestals], dtype=np.float32),
         pedestal_rms_pe=np.array([p.rms_pe[run] for p in telescopes.pedestals], dtype=np.float32),
     )

@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from magicnn.array import camera_from_sky
 from magicnn.errors import InputError
+from magicnn.events import event_weight
 from magicnn.runs import seed_sequence
 
-__all__ = ["matched_selection", "true_offset_deg"]
+__all__ = ["common_directions", "matched_selection", "true_offset_deg"]
 
 _N_OFFSET_BINS = 6
 _N_ZENITH_BINS = 3
 _N_ROUNDS = 5
+_COMMON_SHARE = 0.95
 
 
 def true_offset_deg(columns: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -36,6 +38,38 @@ def true_offset_deg(columns: Mapping[str, Any]) -> NDArray[np.float64]:
     return np.asarray(np.hypot(x, y))
 
 
+def common_directions(columns: Mapping[str, Any], candidates: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Tell which events come from directions that gammas come from, too.
+
+    Protons from far off the axis trigger with what they throw into the field of view, gammas from there do not: no
+    choice of gammas is distributed as all protons are.
+
+    Parameters
+    ----------
+    columns : mapping
+        Columns of protons or of gammas; see `matched_selection`.
+    candidates : mapping
+        Columns of the gammas.
+
+    Returns
+    -------
+    bool array, [N]
+        Whether the angle between direction and pointing is not greater than that of 95 % of the gammas.
+
+    Raises
+    ------
+    InputError
+        There are no gammas.
+    """
+    offset, weight = true_offset_deg(candidates), event_weight(candidates)
+    if not len(offset):
+        raise InputError("no directions to compare with: no gammas")
+    order = np.argsort(offset)
+    reached = np.cumsum(weight[order])
+    limit = offset[order][np.searchsorted(reached, _COMMON_SHARE * reached[-1])]
+    return np.asarray(true_offset_deg(columns) <= limit)
+
+
 def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any], *, seed: int) -> NDArray[np.bool_]:
     """Thin out events until their directions and pointings are distributed as those of other events.
 
@@ -46,7 +80,8 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
     ----------
     candidates, reference : mapping
         Columns of the events to thin out (gammas) and of those to be like (protons): ``true_zenith_deg``,
-        ``true_azimuth_deg``, ``pointing_zenith_deg`` and ``pointing_azimuth_deg``, [N] and [M].
+        ``true_azimuth_deg``, ``pointing_zenith_deg``, ``pointing_azimuth_deg`` and, where there is one, ``weight``,
+        [N] and [M].
     seed : int
 
     Returns
@@ -63,27 +98,31 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
     -----
     The ratio of the densities is the product of a factor of the offset and one of the pointing's zenith angle, in
     six and three bins with equally many reference events, found by iterative proportional fitting. A candidate is
-    kept with the probability of its ratio over the greatest one.
+    kept with the probability of its ratio over the greatest one. It is the weighted distributions that agree:
+    whoever uses the events uses their weights.
     """
     samples = [(true_offset_deg(c), np.asarray(c["pointing_zenith_deg"])) for c in (candidates, reference)]
     (offset, zenith), (offset_wanted, zenith_wanted) = samples
     if not len(offset) or not len(offset_wanted):
         raise InputError(f"no directions to match: {len(offset)} candidates, {len(offset_wanted)} reference events")
+    own, wanted = event_weight(candidates), event_weight(reference)
     cells = [
-        _cells(offset, offset_wanted, _N_OFFSET_BINS),
-        _cells(zenith, zenith_wanted, _N_ZENITH_BINS),
+        _cells(offset, offset_wanted, wanted, _N_OFFSET_BINS),
+        _cells(zenith, zenith_wanted, wanted, _N_ZENITH_BINS),
     ]
     weights = np.ones(len(offset))
     for _ in range(_N_ROUNDS):
         for cell, share in cells:
-            found = np.bincount(cell, weights, len(share)) / weights.sum()
+            found = np.bincount(cell, own * weights, len(share)) / np.sum(own * weights)
             weights *= np.divide(share, found, out=np.zeros_like(share), where=found > 0)[cell]
     draws = np.random.default_rng(seed_sequence(seed, "match directions")).random(len(offset))
     return np.asarray(draws * weights.max() < weights)
 
 
-def _cells(values: ArrayLike, wanted: ArrayLike, n_bins: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _cells(
+    values: ArrayLike, wanted: ArrayLike, wanted_weight: NDArray[np.float64], n_bins: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Bin of each value between quantiles of the wanted ones, and the wanted share of each bin."""
     edges = np.quantile(np.asarray(wanted), np.linspace(0.0, 1.0, n_bins + 1)[1:-1])
-    share = np.bincount(np.searchsorted(edges, wanted), minlength=n_bins).astype(np.float64)
+    share = np.bincount(np.searchsorted(edges, wanted), wanted_weight, n_bins)
     return np.searchsorted(edges, values).astype(np.int64), share / share.sum()

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,20 +17,30 @@ from numpy.typing import NDArray
 
 from magicnn.array import TELESCOPES_M, impact_m
 from magicnn.camera import Camera
-from magicnn.errors import ConfigError, InputError, MagicnnError
+from magicnn.errors import ConfigError, MagicnnError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
-from magicnn.io.eventset import EventSet, EventSetWriter
-from magicnn.runs import content_hash, progress, provenance, seed_sequence
+from magicnn.executors import interrupts_held, n_cores, open_workers
+from magicnn.io.eventset import EventSetWriter
+from magicnn.runs import progress, provenance, seed_sequence
 from magicnn.simulation.detector import Detector, TriggeredEvent, detector, observe
+from magicnn.simulation.plan import plan_production
 from magicnn.simulation.settings import ProductionSettings, settings_from_yaml
 from magicnn.simulation.showers import Environment, ShowerTruth, environment, simulate_shower
 from magicnn.simulation.throwing import ThrownShower, production_id, throw_shower
 
-__all__ = ["COLUMNS", "Simulator", "produce", "settings_from_yaml", "simulate_chunk", "simulator"]
+__all__ = [
+    "COLUMNS",
+    "TRUTH_COLUMNS",
+    "Simulator",
+    "produce",
+    "settings_from_yaml",
+    "simulate_chunk",
+    "simulator",
+]
 
 _LOG = logging.getLogger(__name__)
 
-_PDG = {"gamma": 22, "proton": 2212}
+_PDG = {"gamma": 22, "proton": 2212, "helium": 1000020040, "electron": 11, "muon": 13}
 _SHOWER_BITS = 32
 _AHEAD = 3
 
@@ -50,6 +55,7 @@ COLUMNS = (
     "pedestal_rms_pe",
     "true_energy_gev",
     "true_particle",
+    "weight",
     "true_zenith_deg",
     "true_azimuth_deg",
     "true_core_x_m",
@@ -59,7 +65,10 @@ COLUMNS = (
     "true_xmax_gcm2",
     "true_pe",
 )
-"""Columns of ``SCHEMA`` that a production fills."""
+"""Columns of ``SCHEMA`` that every production fills."""
+
+TRUTH_COLUMNS = ("true_n_muons", "true_pixel_pe")
+"""Those that it fills only when asked to (``keep_truth``)."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,8 @@ def simulate_chunk(simulation: Simulator, chunk: int) -> EventBatch:
     events: list[TriggeredEvent] = []
     for index in range(first, first + settings.showers_per_chunk):
         thrown = throw_shower(settings, simulation.seed, index)
+        if not len(thrown.use):
+            continue
         light, truth = simulate_shower(
             settings.primary,
             thrown.energy_gev,
@@ -118,22 +129,25 @@ def simulate_chunk(simulation: Simulator, chunk: int) -> EventBatch:
             _words(settings, simulation.seed, "shower", index),
         )
         stream = _words(settings, simulation.seed, "detector", index)
-        seen = observe(light, simulation.detector, [(*stream, reuse) for reuse in range(settings.reuse)])
+        seen = observe(light, simulation.detector, [(*stream, int(use)) for use in thrown.use])
         events.extend(seen)
         rows.extend(_columns(settings, simulation.seed, index, thrown, truth, event) for event in seen)
-    return _batch(events, rows, _meta(settings, simulation.seed))
+    names = (*COLUMNS, *TRUTH_COLUMNS) if settings.keep_truth else COLUMNS
+    return _batch(events, rows, names, _meta(settings, simulation.seed))
 
 
 def produce(
     settings: ProductionSettings,
     path: Path | str,
     *,
-    n_events: int,
+    n_events: int | None = None,
+    n_showers: int | None = None,
     seed: int,
     workers: int | None = None,
+    dask: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Simulate showers until enough of them triggered, and write the event set.
+    """Simulate showers until enough of them triggered, or until there are enough of them, and write the event set.
 
     Parameters
     ----------
@@ -141,50 +155,49 @@ def produce(
         What is thrown, and at what.
     path : path
         The event set.
-    n_events : int
+    n_events : int, optional
         Triggered events wanted; the last chunk of showers is kept whole, so there may be a few more.
+    n_showers : int, optional
+        Showers wanted, rounded up to whole chunks. With both numbers the one that is reached first counts.
     seed : int
-        With the same seed the events are the same, whatever the number of workers and interruptions.
+        With the same seed the events are the same, whatever the workers and interruptions.
     workers : int, optional
-        Processes; one per core when not given.
+        Local processes; one per core when not given.
+    dask : str, optional
+        Address of a Dask scheduler whose workers simulate instead.
     overwrite : bool
-        Replace a file of another production, or of anything else, once the new event set is complete.
+        Replace a file, or an unfinished production, of other settings, or anything else.
 
     Returns
     -------
     Path
-        The event set. One that is complete already, of the same settings, seed and number, is left alone; one of the
-        same settings and seed with another number is replaced.
+        The event set. One that is complete already, of the same settings, seed and numbers, is left alone; one of the
+        same settings and seed with other numbers is replaced.
 
     Raises
     ------
     ConfigError
-        The number of events, the seed or the number of workers is out of range.
+        A number, the seed or the number of workers is out of range, or there is no such Dask scheduler.
     InputError
-        The place cannot be written, or holds an unfinished production of other settings, or, without ``overwrite``,
-        any file that is not an event set of these settings and this seed.
+        The place cannot be written, no event triggered, or, without ``overwrite``, there is an unfinished production
+        of other settings, or any file that is not an event set of these settings and this seed.
+    MissingDependencyError
+        Dask is asked for and not installed.
     """
     target = Path(path)
-    workers = _n_cores() if workers is None else workers
-    if n_events < 1 or seed < 0 or workers < 1:
-        raise ConfigError(
-            f"expected at least one event, a seed from 0 on and at least one worker; got {n_events}, {seed}, {workers}"
-        )
-    wanted = {"settings": content_hash(settings.model_dump(mode="json")), "seed": seed, "n_events": n_events}
-    if target.is_file():
-        stored = _stored(target)
-        if all(stored.get(key) == value for key, value in wanted.items()):
-            _LOG.info("%s: complete already", target)
-            return target
-        if not overwrite and any(stored.get(key) != wanted[key] for key in ("settings", "seed")):
-            raise InputError(
-                f"{target}: is there already and not an event set of {settings.name} with these settings and seed "
-                f"{seed}; give another output, or overwrite it (--overwrite)"
-            )
+    plan = plan_production(settings, target, n_events=n_events, n_showers=n_showers, seed=seed, overwrite=overwrite)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"expected at least one worker, got {workers}")
+    if plan.is_complete:
+        _LOG.info("%s: complete already", target)
+        return target
+    if plan.replaces is not None:
+        _LOG.warning("%s: an unfinished production of other settings is replaced", target)
+        plan.replaces.unlink(missing_ok=True)
     identity = _meta(settings, seed)
     started = replace(
         identity,
-        generated={**identity.generated, "settings": wanted["settings"], "seed": seed},
+        generated={**identity.generated, "settings": plan.wanted["settings"], "seed": seed},
         provenance=provenance(seed=seed, settings=settings.model_dump(mode="json")),
     )
     with EventSetWriter(target, started, resume=True) as writer:
@@ -193,25 +206,30 @@ def produce(
             _LOG.info(
                 "%s: continues at shower %d with %d events", target, done * settings.showers_per_chunk, len(writer)
             )
-        with progress(total=n_events, description=f"simulate {settings.name}", unit="event") as bar:
-            bar.update(min(len(writer), n_events))
-            if len(writer) < n_events:
-                with closing(_chunks(settings, seed, done, workers)) as chunks:
+        n_chunks = None if n_showers is None else -(-n_showers // settings.showers_per_chunk)
+        total = n_events if n_events is not None else n_chunks
+        unit = "event" if n_events is not None else "chunk"
+        with progress(total=total, description=f"simulate {settings.name}", unit=unit) as bar:
+            bar.update(min(len(writer), n_events) if n_events is not None else done)
+            if not _is_enough(writer, n_events, n_chunks):
+                with closing(_chunks(settings, seed, done, workers, dask)) as chunks:
                     for batch in chunks:
-                        bar.update(min(len(batch), n_events - len(writer)))
+                        bar.update(1 if n_events is None else min(len(batch), n_events - len(writer)))
                         writer.append(batch)
-                        if len(writer) >= n_events:
+                        if _is_enough(writer, n_events, n_chunks):
                             break
-        n_showers = len(writer.units) * settings.showers_per_chunk
-        thrown = settings.generated(n_showers * settings.reuse)
-        writer.meta = replace(writer.meta, generated={**thrown.to_mapping(), **wanted, "n_showers": n_showers})
+        n_simulated = len(writer.units) * settings.showers_per_chunk
+        thrown = settings.generated(n_simulated * settings.reuse)
+        writer.meta = replace(writer.meta, generated={**thrown.to_mapping(), **plan.wanted, "n_showers": n_simulated})
         n_written = len(writer)
-    _LOG.info("%s: %d events of %d showers, each used %d times", target, n_written, n_showers, settings.reuse)
+    _LOG.info("%s: %d events of %d showers, each thrown %d times", target, n_written, n_simulated, settings.reuse)
     return target
 
 
-def _n_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _is_enough(writer: EventSetWriter, n_events: int | None, n_chunks: int | None) -> bool:
+    return (n_events is not None and len(writer) >= n_events) or (
+        n_chunks is not None and len(writer.units) >= n_chunks
+    )
 
 
 def _words(settings: ProductionSettings, seed: int, purpose: str, index: int) -> tuple[int, ...]:
@@ -232,15 +250,6 @@ def _meta(settings: ProductionSettings, seed: int) -> EventMeta:
     )
 
 
-def _stored(path: Path) -> Mapping[str, Any]:
-    """What an event set says of its generation, nothing for any other file."""
-    try:
-        with EventSet(path) as found:
-            return found.meta.generated
-    except InputError:
-        return {}
-
-
 def _columns(
     settings: ProductionSettings,
     seed: int,
@@ -252,17 +261,19 @@ def _columns(
     """Row of the columns of SCHEMA for one event."""
     run = production_id(settings.name, seed)
     k = event.reuse
+    use = int(thrown.use[k])
     return {
         "run_id": run,
-        "event_id": index * settings.reuse + k,
+        "event_id": index * settings.reuse + use,
         "shower_id": (run << _SHOWER_BITS) + index,
-        "reuse_id": k,
+        "reuse_id": use,
         "pointing_zenith_deg": thrown.pointing_zenith_deg[k],
         "pointing_azimuth_deg": thrown.pointing_azimuth_deg[k],
         "pedestal_mean_pe": event.pedestal_mean_pe,
         "pedestal_rms_pe": event.pedestal_rms_pe,
         "true_energy_gev": thrown.energy_gev,
         "true_particle": _PDG[settings.primary],
+        "weight": thrown.weight[k],
         "true_zenith_deg": thrown.zenith_deg,
         "true_azimuth_deg": thrown.azimuth_deg,
         "true_core_x_m": thrown.core_x_m[k],
@@ -273,62 +284,60 @@ def _columns(
         "true_first_interaction_m": truth.first_interaction_height_m,
         "true_xmax_gcm2": truth.xmax_gcm2,
         "true_pe": event.true_pe,
+        "true_pixel_pe": event.true_pixel_pe,
     }
 
 
-def _batch(events: Sequence[TriggeredEvent], rows: Sequence[Mapping[str, Any]], meta: EventMeta) -> EventBatch:
+def _batch(
+    events: Sequence[TriggeredEvent], rows: Sequence[Mapping[str, Any]], names: Sequence[str], meta: EventMeta
+) -> EventBatch:
     n, n_telescopes, n_pixels = len(events), len(meta.telescopes), meta.camera.n_pixels
-    columns = {}
-    for name in COLUMNS:
-        values = np.array([row[name] for row in rows])
-        columns[name] = values.reshape((n, n_telescopes) if SCHEMA[name].shape == "telescope" else (n,))
+    shapes = {"event": (n,), "telescope": (n, n_telescopes), "pixel": (n, n_telescopes, n_pixels)}
+    columns = {
+        name: np.array([row[name] for row in rows], dtype=SCHEMA[name].dtype).reshape(shapes[SCHEMA[name].shape])
+        for name in names
+    }
     charge = np.array([e.charge_pe for e in events], dtype=np.float32).reshape(n, n_telescopes, n_pixels)
     time = np.array([e.time_ns for e in events], dtype=np.float32).reshape(n, n_telescopes, n_pixels)
     return EventBatch(charge, time, columns, meta)
 
 
-def _chunks(settings: ProductionSettings, seed: int, first: int, workers: int) -> Generator[EventBatch]:
+def _chunks(
+    settings: ProductionSettings, seed: int, first: int, workers: int | None, dask: str | None
+) -> Generator[EventBatch]:
     """Simulate chunks without end, in order."""
-    if workers == 1:
+    if dask is None and (workers or n_cores()) == 1:
         simulation = simulator(settings, seed)
         for chunk in count(first):
             yield simulate_chunk(simulation, chunk)
-    pool = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(settings, seed)
-    )
     meta = _meta(settings, seed)
+    values = settings.model_dump_json()
     numbers = count(first)
-    waiting = deque(pool.submit(_work, next(numbers)) for _ in range(_AHEAD * workers))
-    try:
-        while True:
-            charge, time, columns = waiting.popleft().result()
-            waiting.append(pool.submit(_work, next(numbers)))
-            yield EventBatch(charge, time, columns, meta)
-    except BrokenProcessPool as error:
-        raise MagicnnError(
-            f"{settings.name}: a worker died, maybe for lack of memory; the same command continues with what is done"
-        ) from error
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    with open_workers(workers, dask=dask) as found:
+        try:
+            with interrupts_held():
+                waiting = deque(
+                    found.executor.submit(_work, values, seed, next(numbers)) for _ in range(_AHEAD * found.number)
+                )
+            while True:
+                charge, time, columns = waiting.popleft().result()
+                waiting.append(found.executor.submit(_work, values, seed, next(numbers)))
+                yield EventBatch(charge, time, columns, meta)
+        except found.losses as error:
+            raise MagicnnError(
+                f"{settings.name}: a worker died, maybe for lack of memory; the same command continues with what is "
+                "done"
+            ) from error
 
 
-_simulators: list[Simulator] = []
+@lru_cache(maxsize=1)
+def _simulator(values: str, seed: int) -> Simulator:
+    """Keep what a process needs from one chunk to the next."""
+    return simulator(ProductionSettings.model_validate_json(values), seed)
 
 
-def _start_worker(settings: ProductionSettings, seed: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _simulators.append(simulator(settings, seed))
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent dies: a killed production leaves nobody behind."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(chunk: int) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, NDArray[Any]]]:
-    batch = simulate_chunk(_simulators[0], chunk)
+def _work(
+    values: str, seed: int, chunk: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, NDArray[Any]]]:
+    batch = simulate_chunk(_simulator(values, seed), chunk)
     return batch.charge, batch.time, dict(batch.columns)

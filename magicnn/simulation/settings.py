@@ -17,12 +17,14 @@ __all__ = [
     "OpticsSettings",
     "ProductionSettings",
     "ReadoutSettings",
+    "RouletteSettings",
     "SiteSettings",
     "TriggerSettings",
     "settings_from_yaml",
 ]
 
 Pair = tuple[float, float]
+Particle = Literal["gamma", "gamma_diffuse", "proton", "helium", "electron", "muon"]
 
 
 class OpticsSettings(Settings):
@@ -137,13 +139,39 @@ class SiteSettings(Settings):
     """Greatest weight of a thinned particle."""
 
 
+class RouletteSettings(Settings):
+    """Which thrown uses of a shower are simulated: all that may well trigger and few others, which get a weight."""
+
+    heights_m: tuple[float, float] = (2_000.0, 20_000.0)
+    """Lowest and greatest height above the telescopes of the part of the axis whose image counts."""
+    image_deg: float = Field(gt=0)
+    """All uses are simulated whose axis, between these heights, is seen this close to the centre of the cameras."""
+    image_width_deg: float = Field(gt=0)
+    """Farther out the share of simulated uses falls by the factor e with every such angle."""
+    axis_m: float = Field(gt=0)
+    """All uses are simulated whose axis is this close to the telescopes, for E cos^2(zenith) = 1 TeV; distances count
+    times cos(zenith)."""
+    axis_energy_exponent: float = Field(default=0.0, ge=0, le=1)
+    """That distance grows with this power of E cos^2(zenith)."""
+    axis_width_m: float = Field(gt=0)
+    """Farther out the share falls by the factor e with every such distance."""
+    smallest: float = Field(default=0.02, gt=0, le=1)
+    """Smallest share, whatever angle and distance: no weight exceeds its inverse."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not 0 < self.heights_m[0] < self.heights_m[1]:
+            raise ValueError(f"heights_m {self.heights_m} must be positive and ascend")
+        return self
+
+
 class ProductionSettings(Settings):
     """What is thrown at the telescopes."""
 
     name: str = Field(min_length=1)
     """Name of the production; part of every random stream."""
-    particle: Literal["gamma", "gamma_diffuse", "proton"]
-    """Gammas from one angle to the pointing, gammas from all over the view cone, protons from all over it."""
+    particle: Particle
+    """Gammas from one angle to the pointing, or any species from all over the view cone."""
     spectral_index: float = Field(gt=0, lt=5)
     """Thrown spectrum dN/dE = E^-index."""
     energy_min_gev: float = Field(gt=1)
@@ -164,8 +192,12 @@ class ProductionSettings(Settings):
     """The radius grows as (E / TeV)^exponent."""
     scatter_zenith_exponent: float = Field(default=0.0, ge=0, le=3)
     """The radius grows as cos(zenith)^-exponent."""
-    reuse: int = Field(default=10, ge=1, le=100)
-    """Uses of each shower, every one with a core and a pointing of its own."""
+    reuse: int = Field(default=10, ge=1, le=1000)
+    """Thrown uses of each shower, every one with a core and a pointing of its own."""
+    roulette: RouletteSettings | None = None
+    """Which of the thrown uses are simulated; all when not given."""
+    keep_truth: bool = False
+    """Keep the photoelectrons of every pixel and the muons of the shower, too."""
     showers_per_chunk: int = Field(default=16, ge=1, le=10_000)
     """Showers simulated, counted and kept together."""
     detector: DetectorSettings = DetectorSettings()
@@ -180,14 +212,14 @@ class ProductionSettings(Settings):
         ):
             if low > high:
                 raise ValueError(f"{what} are in the wrong order: {low:g} and {high:g}")
-        if self.particle != "gamma" and self.viewcone_max_deg == self.viewcone_min_deg:
+        if self.particle not in ("gamma", "muon") and self.viewcone_max_deg == self.viewcone_min_deg:
             raise ValueError(f"{self.particle} needs a view cone, viewcone_max_deg above viewcone_min_deg")
         return self
 
     @property
-    def primary(self) -> Literal["gamma", "proton"]:
-        """The particle that makes the shower."""
-        return "proton" if self.particle == "proton" else "gamma"
+    def primary(self) -> str:
+        """The particle that makes the shower, as `magicnn.simulation.showers.PARTICLES` names it."""
+        return self.particle.removesuffix("_diffuse")
 
     def generated(self, n_thrown: int) -> Generated:
         """Say what was thrown, for effective areas and rates."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from magicnn.array import direction_vector, sky_from_camera
 from magicnn.generated import scatter_radius_m
 from magicnn.runs import seed_sequence
+from magicnn.simulation.roulette import axis_distance_m, image_distance_deg, survival_probability
 from magicnn.simulation.settings import ProductionSettings
 
 __all__ = ["ThrownShower", "production_id", "throw_shower"]
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ThrownShower:
-    """One shower and its uses.
+    """One shower and those of its uses that are simulated, K of the thrown ones.
 
     Attributes
     ----------
@@ -30,6 +31,10 @@ class ThrownShower:
         Pointing of the telescopes in each use.
     core_x_m, core_y_m : float64 array, [K]
         Where the axis meets the ground in each use, geographic north and west.
+    use : int64 array, [K]
+        Which of the thrown uses each is.
+    weight : float64 array, [K]
+        Thrown uses that each stands for.
     """
 
     energy_gev: float
@@ -39,6 +44,8 @@ class ThrownShower:
     pointing_azimuth_deg: Floats
     core_x_m: Floats
     core_y_m: Floats
+    use: NDArray[np.int64]
+    weight: Floats
 
 
 def production_id(name: str, seed: int) -> int:
@@ -63,7 +70,9 @@ def throw_shower(settings: ProductionSettings, seed: int, index: int) -> ThrownS
     limits of the view cone around them, or on a ring. The direction of a shower is drawn around its first pointing;
     the pointings of the other uses are drawn around that direction, within the zenith range: each use then has the
     same joint distribution of pointing and direction, whatever the number of uses. Cores are even in a disc across
-    the shower axis, projected along the axis onto the ground.
+    the shower axis, projected along the axis onto the ground. Last, the roulette decides which of the uses are
+    simulated, with the probability `magicnn.simulation.roulette.survival_probability`: with and without it the same
+    showers are thrown.
     """
     generator = np.random.default_rng(seed_sequence(seed, settings.name, "throw", index))
     energy = _energy(settings, generator.random())
@@ -79,14 +88,29 @@ def throw_shower(settings: ProductionSettings, seed: int, index: int) -> ThrownS
         zeniths = np.concatenate([zeniths, others[0][inside]])[: settings.reuse]
         azimuths = np.concatenate([azimuths, others[1][inside]])[: settings.reuse]
     core_x, core_y = _cores(settings, energy, direction_zenith, direction_azimuth, generator)
+    use, weight = np.arange(settings.reuse), np.ones(settings.reuse)
+    if settings.roulette is not None:
+        chance = survival_probability(
+            settings.roulette,
+            energy,
+            direction_zenith,
+            axis_distance_m(core_x, core_y, direction_zenith, direction_azimuth),
+            image_distance_deg(
+                core_x, core_y, direction_zenith, direction_azimuth, zeniths, azimuths, settings.roulette.heights_m
+            ),
+        )
+        use = np.flatnonzero(generator.random(settings.reuse) < chance)
+        weight = 1.0 / chance[use]
     return ThrownShower(
         energy_gev=energy,
         zenith_deg=direction_zenith,
         azimuth_deg=direction_azimuth,
-        pointing_zenith_deg=zeniths,
-        pointing_azimuth_deg=azimuths,
-        core_x_m=core_x,
-        core_y_m=core_y,
+        pointing_zenith_deg=zeniths[use],
+        pointing_azimuth_deg=azimuths[use],
+        core_x_m=core_x[use],
+        core_y_m=core_y[use],
+        use=use,
+        weight=weight,
     )
 
 

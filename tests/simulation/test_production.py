@@ -15,7 +15,7 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA
 from magicnn.io.eventset import EventSet
 from magicnn.simulation.detector import observe, telescope_light
-from magicnn.simulation.production import COLUMNS, produce, simulate_chunk, simulator
+from magicnn.simulation.production import COLUMNS, TRUTH_COLUMNS, produce, simulate_chunk, simulator
 from magicnn.simulation.settings import settings_from_yaml
 from magicnn.simulation.showers import ShowerLight
 
@@ -122,7 +122,9 @@ def test_what_was_thrown_is_counted_exactly(production, small_settings, events):
 
 def test_truth_is_complete_and_fits_together(events, small_settings):
     assert set(COLUMNS) == set(events.columns)
-    assert {name for name, spec in SCHEMA.items() if spec.is_truth} <= set(events.columns)
+    assert {name for name, spec in SCHEMA.items() if spec.is_truth} == {*events.columns, *TRUTH_COLUMNS} & {
+        name for name, spec in SCHEMA.items() if spec.is_truth
+    }
     for name, values in events.columns.items():
         assert np.isfinite(values).all(), name
     impact = impact_m(
@@ -235,7 +237,7 @@ def test_mistakes_in_settings_are_named(tmp_path):
 
 
 def test_numbers_out_of_range_are_refused(small_settings, tmp_path):
-    with pytest.raises(ConfigError, match="at least one event"):
+    with pytest.raises(ConfigError, match="at least one event or shower"):
         produce(small_settings, tmp_path / "x.h5", n_events=0, seed=1)
 
 
