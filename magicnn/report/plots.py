@@ -287,7 +287,7 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     for method in methods:
         for sample, line in ((gamma, "-"), (proton, "--")):
-            score = sample.predictions[method]["gammaness"]
+            score = sample.predictions[method]["gammaness"][sample.class_weight > 0.0]
             name = f"{method}, {'gammas' if line == '-' else 'protons'}"
             _band(ax, score, edges, colour=colours[method], line=line, label=name)
     _density_axis(ax)
