@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUTPUT ?= runs/full_comparison
 ARGS ?=
+PRODUCTION ?= runs/production
+SCALE ?= 1
 
 # Real files for the tests, when there are any beside the checkout.
 MAGICNN_TEST_DATA ?= $(realpath ../shared/data)
@@ -12,13 +14,16 @@ export MAGICNN_TEST_DATA
 
 REAL := $(wildcard $(MAGICNN_TEST_DATA)/magic_real/*_M[12]_*_Y_*.root)
 
-.PHONY: report quick test test-slow lint types docs clean
+.PHONY: report quick production test test-slow lint types docs clean
 
 report: $(STAMP)
 	$(BIN)/magicnn run analysis/full_comparison.yaml --output $(OUTPUT) $(if $(REAL),$(foreach f,$(REAL),--real $(f))) $(ARGS)
 
 quick: $(STAMP)
 	$(BIN)/magicnn run analysis/full_comparison.yaml --quick --output runs/quick $(ARGS)
+
+production: $(STAMP)
+	$(BIN)/python analysis/production.py --scale $(SCALE) --output $(PRODUCTION) $(ARGS)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

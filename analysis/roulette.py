@@ -10,6 +10,7 @@ showers.
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ def sample(settings, seed, cpu_s):
 
 
 def kish(weight):
+    """Return the effective number of events of these weights."""
     return weight.sum() ** 2 / np.sum(weight**2) if len(weight) else 0.0
 
 
@@ -51,6 +53,7 @@ def rates(values, columns, edges, n_thrown, n_showers):
 
 
 def main():
+    """Read the arguments, simulate both ways, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--cpu-s", type=float, default=120.0, help="CPU time of each of the two")
@@ -74,9 +77,10 @@ def main():
         speed[name] = kish(weight) / cpu
         print(
             f"{name}: {n_showers} showers of {variant.reuse} thrown uses, {cpu:.0f} s CPU; {len(weight)} triggers of "
-            f"{len(showers)} showers (mean {per_shower.mean():.1f}, at most {per_shower.max()}), Kish {kish(weight):.0f};"
-            f" per CPU second {len(weight) / cpu:.2f} triggers, {speed[name]:.2f} Kish, {len(showers) / cpu:.2f} showers;"
-            f" weight 1: {100 * np.mean(weight == 1):.1f} %, greatest {weight.max():.1f}",
+            f"{len(showers)} showers (mean {per_shower.mean():.1f}, at most {per_shower.max()}), "
+            f"Kish {kish(weight):.0f}; per CPU second {len(weight) / cpu:.2f} triggers, {speed[name]:.2f} Kish, "
+            f"{len(showers) / cpu:.2f} showers; weight 1: "
+            f"{100 * np.mean(weight == 1):.1f} %, greatest {weight.max():.1f}",
             flush=True,
         )
     print(f"gain in Kish-effective triggers per CPU second: {speed['roulette'] / speed['plain']:.2f}")
@@ -89,11 +93,8 @@ def main():
     }
     for name, quantity in quantities.items():
         values = {v: quantity(columns) for v, (columns, _, _) in found.items()}
-        edges = (
-            np.array([])
-            if name == "all"
-            else np.quantile(values["plain"], np.arange(1, arguments.bins) / arguments.bins)
-        )
+        shares = [] if name == "all" else np.arange(1, arguments.bins) / arguments.bins
+        edges = np.quantile(values["plain"], shares)
         (a, va), (b, vb) = (rates(values[v], found[v][0], edges, *found[v][1:]) for v in ("plain", "roulette"))
         distance = float((b - a) @ np.linalg.solve(va + vb, b - a))
         chance = chi2_distribution.sf(distance, len(a))
@@ -113,7 +114,7 @@ def show_choice(columns, settings):
     axis = axis_distance_m(*core, *sky)
     scale = columns["true_energy_gev"] / 1e3 * np.cos(np.radians(sky[0])) ** 2
     edges = np.quantile(scale, [0.0, 0.25, 0.5, 0.75, 1.0])
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         here = (scale >= low) & (scale <= high)
         order = {"image_deg": image[here], "axis_m": axis[here]}
         weight = columns["weight"][here]
@@ -121,11 +122,8 @@ def show_choice(columns, settings):
         for name, values in order.items():
             rank = np.argsort(values)
             reached = np.cumsum(weight[rank]) / weight.sum()
-            print(
-                f" {name}",
-                *(f"{values[rank][np.searchsorted(reached, q)]:.3g}" for q in (0.5, 0.9, 0.95, 0.99)),
-                end=";",
-            )
+            within = [values[rank][np.searchsorted(reached, q)] for q in (0.5, 0.9, 0.95, 0.99)]
+            print(f" {name}", *(f"{v:.3g}" for v in within), end=";")
         print()
 
 

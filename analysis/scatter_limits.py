@@ -47,6 +47,7 @@ def share(beyond, weight, shower):
 
 
 def main():
+    """Read the arguments, simulate with wider limits, count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="+", type=Path)
     parser.add_argument("--output", type=Path, default=Path("runs/limits"))
