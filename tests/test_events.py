@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from magicnn.camera import Camera
 from magicnn.errors import InputError
-from magicnn.events import SCHEMA, EventBatch, EventMeta, concatenate, require_columns
+from magicnn.events import SCHEMA, EventBatch, EventMeta, concatenate, event_weight, require_columns
 
 META = EventMeta(particle="gamma", production="test", is_simulation=True, generated={"n_thrown": 10})
 
@@ -152,3 +152,11 @@ def test_concatenate_refuses_what_does_not_belong_together(magic_camera):
     ):
         with pytest.raises(InputError, match="cannot join events of MAGICCam"):
             concatenate([batch, make_batch(1, meta=other)])
+
+
+def test_events_without_a_weight_stand_for_themselves():
+    old, new = make_batch(3), make_batch(2, first_id=10).with_columns(weight=np.array([2.5, 1.0]))
+    assert event_weight(old.columns).tolist() == [1.0, 1.0, 1.0]
+    joined = concatenate([old, new])
+    assert joined["weight"].tolist() == [1.0, 1.0, 1.0, 2.5, 1.0]
+    assert "weight" not in concatenate([old, make_batch(1, first_id=20)]).columns

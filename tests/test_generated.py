@@ -45,6 +45,10 @@ def test_weights_of_all_thrown_events_add_up_to_the_rate():
     rate = generated.event_weights(energy, np.zeros_like(energy), lambda e: 1e-4 * e**-2.7).sum()
     expected = 1e-4 * (50.0**-1.7 - 20e3**-1.7) / 1.7 * np.pi * 300.0**2 * generated.solid_angle_sr
     assert rate == pytest.approx(expected, rel=0.02)
+    # a part of the events that stands for all of them
+    part, weight = energy[::4], np.full(len(energy[::4]), 4.0)
+    few = generated.event_weights(part, np.zeros_like(part), lambda e: 1e-4 * e**-2.7, weight).sum()
+    assert few == pytest.approx(expected, rel=0.04)
 
 
 def test_ring_has_no_solid_angle():

@@ -271,7 +271,8 @@ class EnergyForest(Forests):
                     f"energy forest of {features.meta.telescopes[telescope]}: none of {len(features)} events is a "
                     "gamma that passes the quality cuts"
                 )
-            weight = (event_weight(features.columns) if weights is None else np.asarray(weights, np.float64))[used]
+            own = event_weight(features.columns) if weights is None else np.asarray(weights, dtype=np.float64)
+            weight = None if np.all(own == 1.0) else own[used]
             forest = RandomForestRegressor(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
         return cls(settings, tuple(forests), Readout.of(features.meta))

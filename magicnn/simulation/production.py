@@ -67,7 +67,7 @@ COLUMNS = (
 )
 """Columns of ``SCHEMA`` that every production fills."""
 
-TRUTH_COLUMNS = ("true_n_muons", "true_pixel_pe")
+TRUTH_COLUMNS = ("true_pixel_pe",)
 """Those that it fills only when asked to (``keep_truth``)."""
 
 

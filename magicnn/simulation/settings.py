@@ -214,6 +214,8 @@ class ProductionSettings(Settings):
                 raise ValueError(f"{what} are in the wrong order: {low:g} and {high:g}")
         if self.particle not in ("gamma", "muon") and self.viewcone_max_deg == self.viewcone_min_deg:
             raise ValueError(f"{self.particle} needs a view cone, viewcone_max_deg above viewcone_min_deg")
+        if self.roulette is not None and self.viewcone_max_deg == self.viewcone_min_deg:
+            raise ValueError("roulette needs a view cone: energies and effective areas of a ring are not weighted")
         return self
 
     @property

@@ -151,3 +151,47 @@ def test_roc_band_follows_the_curve_and_encloses_it():
     assert value[3] == 1.0
     assert (low <= value).all()
     assert (value <= high).all()
+
+
+scores = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4)), min_size=4, max_size=30)
+
+
+@settings(deadline=None)
+@given(gamma=scores, proton=scores)
+def test_an_event_of_weight_n_counts_as_n_events(gamma, proton):
+    """But for the cut of the largest Q, which wants a number of protons whatever their weights."""
+    (g, wg), (p, wp) = (np.array(side).T for side in (gamma, proton))
+
+    def said(x, y, fold_x, fold_y, **weights):
+        statistic = classification_statistic(x / 12, y / 12, fold_x, fold_y, EFFICIENCIES, min_background=1, **weights)
+        return statistic(np.ones((1, len(x)), np.int32), np.ones((1, len(y)), np.int32))[0]
+
+    fold_g, fold_p = np.arange(len(g)) % 2, np.arange(len(p)) % 2
+    weighted = said(g, p, fold_g, fold_p, gamma_weight=wg.astype(float), proton_weight=wp.astype(float))
+    repeated = said(*(np.repeat(v, w) for v, w in ((g, wg), (p, wp), (fold_g, wg), (fold_p, wp))))
+    assert weighted == pytest.approx(repeated, nan_ok=True)
+
+
+def test_protons_of_weight_nothing_count_for_rates_only():
+    rng = np.random.default_rng(4)
+    gamma, proton = rng.beta(3, 1, 400), rng.beta(1, 3, 300)
+    matched = rng.random(300) < 0.7
+    rates = {"gamma_rates": RateSample(gamma, np.full(400, 0.1)), "proton_rates": RateSample(proton, np.full(300, 0.2))}
+    some = measured(gamma, proton, proton_weight=matched.astype(float), **rates)
+    without = rates | {"proton_rates": RateSample(proton, np.where(matched, 0.2, 0.0))}
+    only = measured(gamma, proton, proton_weight=matched.astype(float), **without)
+    assert some["auc"] == only["auc"] != measured(gamma, proton)["auc"]
+    assert some["hadron_efficiency_g50"] == only["hadron_efficiency_g50"]
+    assert some["hadron_rate_per_min_g50"] > only["hadron_rate_per_min_g50"]
+
+
+def test_roc_band_knows_weights():
+    rng = np.random.default_rng(6)
+    gamma, proton, weight = rng.beta(3, 1, 200), rng.beta(1, 3, 150), rng.integers(1, 4, 150)
+    at = np.geomspace(0.02, 1.0, 20)
+
+    def band(p, **weights):
+        samplers = [ShowerBootstrap(np.arange(len(v)), 20, np.random.SeedSequence(1)) for v in (gamma, p)]
+        return roc_band(gamma, p, *samplers, at, **weights)[0]
+
+    assert band(proton, proton_weight=weight) == pytest.approx(band(np.repeat(proton, weight)))

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from magicnn.evaluation.binning import in_range
-from magicnn.evaluation.spectra import covered_cosine, crab_flux, event_rates_hz, power_law, proton_flux
+from magicnn.evaluation.spectra import (
+    covered_cosine,
+    crab_flux,
+    electron_flux,
+    event_rates_hz,
+    helium_flux,
+    power_law,
+    proton_flux,
+)
 from magicnn.generated import Generated
 
 POINT = Generated("gamma", 2.0, 50.0, 20000.0, 200_000, 300.0, 0.0, 0.0, 0.4, 0.4, 5.0, 35.0)
@@ -84,6 +92,18 @@ def test_covered_part_of_a_zenith_range():
     assert covered_cosine([fixed], (35.0, 50.0)) == 0.0
     rate = event_rates_hz([fixed], [300.0], [20.0], [20.0], (5.0, 35.0), power_law(2.0))
     assert rate == pytest.approx(fixed.event_weights([300.0], [20.0], power_law(2.0)))
+
+
+def test_electrons_agree_with_pyirf_and_helium_is_two_thirds_of_the_protons():
+    spectral = pytest.importorskip("pyirf.spectral")
+    import astropy.units as u
+
+    energy = np.geomspace(10.0, 1e4, 30)
+    expected = spectral.IRFDOC_ELECTRON_SPECTRUM(energy * u.GeV).to_value("1/(GeV m2 s sr)")
+    assert electron_flux(energy) == pytest.approx(expected, rel=1e-9)
+    # per nucleus of the same energy
+    ratio = helium_flux(energy) / proton_flux(energy)
+    assert ((ratio > 0.5) & (ratio < 0.75)).all()
 
 
 def test_events_that_no_production_can_have_thrown_have_no_rate():

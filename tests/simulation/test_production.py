@@ -1,5 +1,6 @@
 """Productions: the same events whatever happens, truth that fits, images that point where they should."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from magicnn.array import camera_from_sky, impact_m
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset import EventSet, EventSetWriter
 from magicnn.simulation.detector import observe, telescope_light
+from magicnn.simulation.plan import plan_production
 from magicnn.simulation.production import COLUMNS, TRUTH_COLUMNS, produce, simulate_chunk, simulator
 from magicnn.simulation.settings import settings_from_yaml
 from magicnn.simulation.showers import ShowerLight
@@ -207,7 +209,7 @@ def test_shipped_productions_are_valid(path):
 
 
 def test_shipped_diffuse_gammas_and_protons_share_what_a_classifier_must_not_see():
-    assert len(CONFIGS) == 12
+    assert len(CONFIGS) == 20
     for path in CONFIGS:
         if path.stem.startswith("proton"):
             protons = settings_from_yaml(path)
@@ -274,3 +276,97 @@ def test_after_the_trigger_directions_and_pedestals_say_nothing(tmp_path):
         forest = RandomForestClassifier(100, min_samples_leaf=30, class_weight="balanced", random_state=0)
         score[test] = forest.fit(table[train], label[train]).predict_proba(table[test])[:, 1]
     assert roc_auc_score(label, score) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_number_of_showers_may_be_given_instead(small_settings, tmp_path):
+    path = produce(small_settings, tmp_path / "showers.h5", n_showers=10, seed=3, workers=1)
+    with EventSet(path) as stored:
+        assert stored.meta.generated["n_showers"] == 12, "whole chunks of 4"
+        assert stored.meta.generated["n_thrown"] == 12 * small_settings.reuse
+        few = stored.read()
+    before = path.stat().st_mtime_ns
+    produce(small_settings, path, n_showers=10, seed=3, workers=1)
+    assert path.stat().st_mtime_ns == before
+    first = produce(small_settings, tmp_path / "first.h5", n_events=1, n_showers=400, seed=3, workers=1)
+    with EventSet(first) as stored:
+        assert stored.meta.generated["n_showers"] < 400
+        assert np.isin(stored.read()["event_id"], few["event_id"]).all()
+
+
+def test_workers_of_an_executor_give_the_same_events(production, small_settings, tmp_path, monkeypatch):
+    """One seam: whatever `open_workers` yields is a concurrent.futures executor."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from magicnn.executors import Workers
+
+    asked = []
+
+    @contextlib.contextmanager
+    def threads(workers=None, *, dask=None):
+        asked.append(dask)
+        with ThreadPoolExecutor(1) as pool:
+            yield Workers(pool, 1, (TimeoutError,))
+
+    monkeypatch.setattr("magicnn.simulation.production.open_workers", threads)
+    path = produce(small_settings, tmp_path / "dask.h5", n_events=40, seed=3, dask="tcp://head:8786")
+    assert asked == ["tcp://head:8786"]
+    assert_same_events(production, path)
+
+
+def test_a_plan_says_what_would_happen(production, small_settings, tmp_path):
+    def action(settings, path, **options):
+        return plan_production(settings, path, **{"n_events": 40, "seed": 3, **options}).action
+
+    assert action(small_settings, production) == "is complete already"
+    assert action(small_settings, production, n_events=60) == "would be replaced"
+    assert action(small_settings, tmp_path / "new.h5") == "would be written"
+    with pytest.raises(InputError, match="is there already"):
+        action(small_settings, production, seed=4)
+    assert action(small_settings, production, seed=4, overwrite=True) == "would be replaced"
+
+
+def test_an_unfinished_production_of_other_settings_is_replaced_only_when_asked(small_settings, tmp_path, caplog):
+    target = tmp_path / "mine.h5"
+    meta = simulate_chunk(simulator(small_settings, 3), 0).meta
+    with contextlib.suppress(KeyboardInterrupt), EventSetWriter(target, meta, resume=True):
+        raise KeyboardInterrupt
+    assert target.with_name(".mine.h5.partial").exists()
+    with pytest.raises(InputError, match=r"\.mine\.h5\.partial: was left by an unfinished production .*\(--overwrite"):
+        produce(small_settings, target, n_events=5, seed=4, workers=1)
+    with pytest.raises(InputError, match="--overwrite"):
+        plan_production(small_settings, target, n_events=5, seed=4)
+    produce(small_settings, target, n_events=5, seed=4, workers=1, overwrite=True)
+    assert "an unfinished production of other settings is replaced" in caplog.text
+    with EventSet(target) as stored:
+        assert stored.meta.generated["seed"] == 4
+
+
+def test_true_images_are_kept_when_asked_for(production, events, small_settings, tmp_path):
+    settings = small_settings.model_copy(update={"keep_truth": True})
+    path = produce(settings, tmp_path / "truth.h5", n_events=40, seed=3, workers=1)
+    with EventSet(path) as stored:
+        assert set(TRUTH_COLUMNS) <= set(stored.column_names)
+        plain = stored.read()
+        assert "true_pixel_pe" not in plain.columns, "only when named: it is as large as the images"
+        truth = stored.read(columns=["event_id", "true_pixel_pe"])
+    assert np.array_equal(plain.charge, events.charge, equal_nan=True)
+    assert truth["true_pixel_pe"].shape == plain.charge.shape
+    assert np.array_equal(truth["true_pixel_pe"].sum(axis=2), plain["true_pe"])
+    assert path.stat().st_size < 1.15 * production.stat().st_size
+
+
+@pytest.mark.slow
+def test_an_early_interrupt_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "magicnn", "simulate", str(CONFIGS[0]), "--workers", "2", "-n", "100000"]
+    for delay_s in (1.5, 3.0, 6.0):
+        process = subprocess.Popen(
+            [*command, "--output", str(tmp_path / "x.h5")],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        time.sleep(delay_s)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=120)[1]
+        assert "Traceback" not in said, (delay_s, said)
+        assert process.returncode == 130

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from magicnn.array import camera_from_sky, impact_m
-from magicnn.simulation.matching import matched_selection
+from magicnn.simulation.matching import common_directions, matched_selection, true_offset_deg
 from magicnn.simulation.settings import ProductionSettings
 from magicnn.simulation.throwing import production_id, throw_shower
 
@@ -146,3 +146,27 @@ def test_matching_takes_out_a_difference_of_directions():
     after = np.concatenate([what_says_nothing(gammas)[keep], what_says_nothing(protons)])
     label = np.repeat([1, 0], [keep.sum(), 3000])
     assert cross_validated_auc(after, label, np.arange(len(label))) == pytest.approx(0.5, abs=0.035)
+
+
+def test_matching_and_its_limits_know_weights():
+    """Protons of which a part stands for all of them are matched as all of them are."""
+    _, protons = thrown(4000, particle="proton", name="p", viewcone_max_deg=4.0, reuse=1)
+    _, gammas = thrown(8000, particle="gamma_diffuse", name="g", viewcone_max_deg=4.0, reuse=1)
+    generator = np.random.default_rng(5)
+    offset = true_offset_deg(protons)
+    chance = np.where(offset < 1.5, 1.0, 0.25)
+    kept = generator.random(len(offset)) < chance
+    part = {name: values[kept] for name, values in protons.items()} | {"weight": 1.0 / chance[kept]}
+    inner = true_offset_deg(gammas) < 3.0
+    gammas = {name: values[inner] for name, values in gammas.items()}
+    wanted, weighted = common_directions(protons, gammas), common_directions(part, gammas)
+    assert offset[wanted].max() == pytest.approx(3.0 * np.sqrt(0.95), abs=0.05)
+    assert (wanted[kept] == weighted).all()
+    inside = {name: values[wanted] for name, values in protons.items()}
+    some = {name: values[weighted] for name, values in part.items()}
+    means = [
+        true_offset_deg(gammas)[matched_selection(gammas, reference, seed=1)].mean() for reference in (inside, some)
+    ]
+    error = 1.0 / np.sqrt(len(some["weight"]))
+    assert means[0] == pytest.approx(true_offset_deg(inside).mean(), abs=3.0 * error)
+    assert means[1] == pytest.approx(means[0], abs=3.0 * error)
