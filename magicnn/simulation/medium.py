@@ -17,6 +17,7 @@ from magicnn.simulation.electromagnetic import (
     heavy_loss_table,
     photon_table,
 )
+from magicnn.simulation.hadron_library import HadronLibrary
 from magicnn.simulation.particles import ELECTRON_MASS_MEV, Stack
 
 __all__ = [
@@ -48,7 +49,8 @@ class Medium(NamedTuple):
     (m), energy below which an electron can no longer make light (MeV), and logarithm of the square root of the density
     in units of the tables' step. ``height_of_log_depth`` inverts the depth. The rest are tables of
     `magicnn.simulation.electromagnetic`, the observation level (m), the field (uT, geographic axes), the mean square of
-    the angle that ends a step, and the energy (MeV) and greatest weight of thinning.
+    the angle that ends a step, the energy (MeV) and greatest weight of thinning, and the library of hadronic
+    interactions.
     """
 
     air: Floats
@@ -64,6 +66,7 @@ class Medium(NamedTuple):
     step_angle2: float
     thinning_mev: float
     max_weight: float
+    hadrons: HadronLibrary
 
 
 def medium(
@@ -73,6 +76,7 @@ def medium(
     step_angle_rad: float,
     thinning_mev: float,
     max_weight: float,
+    hadrons: HadronLibrary,
 ) -> Medium:
     """Tabulate air and field for the kernels; arguments as in `Medium`."""
     height = HEIGHT_STEP_M * np.arange(int(_TOP_M / HEIGHT_STEP_M) + 1)
@@ -101,6 +105,7 @@ def medium(
         step_angle_rad**2,
         thinning_mev,
         max_weight,
+        hadrons,
     )
 
 

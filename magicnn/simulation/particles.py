@@ -14,6 +14,7 @@ __all__ = [
     "DECAY_LENGTH_M",
     "ELECTRON",
     "ELECTRON_MASS_MEV",
+    "HELIUM",
     "KAON_LONG",
     "KAON_MINUS",
     "KAON_PLUS",
@@ -26,6 +27,7 @@ __all__ = [
     "PION_MASS_MEV",
     "PION_MINUS",
     "PION_PLUS",
+    "PION_ZERO",
     "PION_ZERO_MASS_MEV",
     "POSITRON",
     "PROTON",
@@ -38,7 +40,7 @@ __all__ = [
 ]
 
 PHOTON, ELECTRON, POSITRON, MUON_MINUS, MUON_PLUS, PION_MINUS, PION_PLUS = range(7)
-KAON_MINUS, KAON_PLUS, KAON_LONG, PROTON, NEUTRON = range(7, 12)
+KAON_MINUS, KAON_PLUS, KAON_LONG, PROTON, NEUTRON, HELIUM, PION_ZERO = range(7, 14)
 
 ELECTRON_MASS_MEV = 0.51099895
 MUON_MASS_MEV = 105.6583755
@@ -59,11 +61,14 @@ MASS_MEV = np.array(
         497.611,
         938.27209,
         939.56542,
+        3727.3794,
+        134.9768,
     ]
 )
-"""Rest energies, particle data group 2024; antinucleons travel as nucleons."""
-CHARGE = np.array([0.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 0.0, 1.0, 0.0])
-DECAY_LENGTH_M = np.array([0.0, 0.0, 0.0, 658.638, 658.638, 7.8045, 7.8045, 3.711, 3.711, 15.34, 0.0, 0.0])
+"""Rest energies, particle data group 2024; antinucleons travel as nucleons. Neutral pions decay before they
+reach a stack."""
+CHARGE = np.array([0.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, 0.0, 1.0, 0.0, 2.0, 0.0])
+DECAY_LENGTH_M = np.array([0.0, 0.0, 0.0, 658.638, 658.638, 7.8045, 7.8045, 3.711, 3.711, 15.34, 0.0, 0.0, 0.0, 0.0])
 """Lifetime times the speed of light, particle data group 2024; 0 for what does not decay here."""
 
 Stack = NDArray[np.float64]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,8 +19,9 @@ from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.simulation.atmosphere import Atmosphere, load_atmosphere, path_to_height_m
 from magicnn.simulation.cherenkov import YieldTable, detected_yield_table, emitted_yield_table, targets
 from magicnn.simulation.compiled import random_state
+from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.medium import Medium, medium
-from magicnn.simulation.particles import ELECTRON, MASS_MEV, MUON_MINUS, PHOTON, PROTON
+from magicnn.simulation.particles import ELECTRON, HELIUM, MASS_MEV, MUON_MINUS, PHOTON, PROTON
 from magicnn.simulation.tracks import DEPTH_BIN_G_CM2, N_DEPTH_BINS
 from magicnn.simulation.transport import follow
 
@@ -27,7 +29,7 @@ __all__ = ["TELESCOPE_RADIUS_M", "Environment", "ShowerLight", "ShowerTruth", "e
 
 Floats = NDArray[np.float64]
 
-PARTICLES = {"gamma": PHOTON, "electron": ELECTRON, "proton": PROTON, "muon": MUON_MINUS}
+PARTICLES = {"gamma": PHOTON, "electron": ELECTRON, "proton": PROTON, "helium": HELIUM, "muon": MUON_MINUS}
 TELESCOPE_RADIUS_M = 8.72
 """Radius of a disc of 239 m2, the reflector of MAGIC."""
 
@@ -113,6 +115,8 @@ class ShowerTruth:
     energy_lost_gev, energy_dropped_gev, energy_ground_gev : float
         Continuous loss to the air, energy of particles dropped below the cuts, and of those that reached the ground:
         the primary's energy, for electromagnetic showers without thinning.
+    n_muons, energy_muons_gev : float
+        Muons that reached the ground anywhere (with thinning the sum of their weights), and their total energy.
     """
 
     first_interaction_height_m: float
@@ -122,6 +126,8 @@ class ShowerTruth:
     energy_lost_gev: float
     energy_dropped_gev: float
     energy_ground_gev: float
+    n_muons: float
+    energy_muons_gev: float
 
 
 def environment(
@@ -137,6 +143,7 @@ def environment(
     step_angle_rad: float = 0.08,
     thinning_energy_fraction: float = 0.0,
     thinning_max_weight: float = 10.0,
+    hadron_library: Path | None = None,
 ) -> Environment:
     """Build the environment of a simulation from plain numbers.
 
@@ -162,11 +169,15 @@ def environment(
         Thinning of electromagnetic particles below this fraction of the primary energy, and its greatest weight;
         the fraction 0 follows all particles. Means are kept; the light of one particle then comes in clumps of up to
         the weight, so thin only showers whose images hold thousands of photoelectrons (several TeV).
+    hadron_library : Path, optional
+        Another library of hadronic interactions than the package's, from ``tools/build_hadron_library.py``.
 
     Raises
     ------
     ConfigError
         A number is outside its range, or a name is not known.
+    InputError
+        The hadron library cannot be read.
     """
     if mode not in ("photoelectrons", "photons"):
         raise ConfigError(f"mode {mode!r} is not known; {nearest_names(mode, ('photoelectrons', 'photons'))}")
@@ -192,6 +203,7 @@ def environment(
         float(step_angle_rad),
         0.0,
         float(thinning_max_weight),
+        load_hadron_library(hadron_library),
     )
     return Environment(
         air,
@@ -222,7 +234,7 @@ def simulate_shower(
 
     Parameters
     ----------
-    particle : {"gamma", "electron", "proton", "muon"}
+    particle : {"gamma", "electron", "proton", "helium", "muon"}
     energy_gev : float
         Total energy.
     direction_zenith_deg, direction_azimuth_deg : float
@@ -288,7 +300,7 @@ def simulate_shower(
     room = _ROOM_FOR_LIGHT
     while True:
         profile = np.zeros(N_DEPTH_BINS)
-        book = np.array([0.0, 0.0, 0.0, -1.0])
+        book = np.array([0.0, 0.0, 0.0, -1.0, 0.0, 0.0])
         count = np.zeros(3, dtype=np.int64)
         state = random_state(seed)
         rows = follow(primary, kernel, goal, environment.light.per_metre, profile, book, count, room, state)
@@ -304,6 +316,8 @@ def simulate_shower(
         energy_lost_gev=float(book[0]) / 1e3,
         energy_dropped_gev=float(book[1]) / 1e3,
         energy_ground_gev=float(book[2]) / 1e3,
+        n_muons=float(book[4]),
+        energy_muons_gev=float(book[5]) / 1e3,
     )
     return _light(rows, len(telescopes), environment.observation_level_m), truth
 

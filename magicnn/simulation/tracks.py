@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magicnn.simulation.cherenkov import Targets, emit
 from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
+from magicnn.simulation.decays import decay
 from magicnn.simulation.electromagnetic import (
     KNOCK_ON_CUT_MEV,
     LOG_BETA_GAMMA_MIN,
@@ -22,13 +23,15 @@ from magicnn.simulation.electromagnetic import (
     sample_knock_on,
     scattering_kick,
 )
-from magicnn.simulation.hadronic import HADRON_CUT_MEV, decay, interact, interaction_length_g_cm2
+from magicnn.simulation.hadronic import HADRON_CUT_MEV, interact, interaction_length_g_cm2
 from magicnn.simulation.medium import CURVATURE_PER_M, HEIGHT_STEP_M, Medium, height_above_sea
+from magicnn.simulation.nuclei import interact_nucleus
 from magicnn.simulation.particles import (
     CHARGE,
     DECAY_LENGTH_M,
     ELECTRON,
     ELECTRON_MASS_MEV,
+    HELIUM,
     MASS_MEV,
     PHOTON,
     PION_MINUS,
@@ -223,6 +226,9 @@ def follow_heavy(
         energy = p[1]
         if p[4] <= 0.0:
             book[2] += energy * weight
+            if not is_hadron:
+                book[4] += weight
+                book[5] += energy * weight
             return n
         climb = p[7] + 2.0 * CURVATURE_PER_M * (p[2] * p[5] + p[3] * p[6])
         if climb > 0.0 or energy - mass < (HADRON_CUT_MEV if is_hadron else 30.0):
@@ -245,7 +251,7 @@ def follow_heavy(
         is_interaction = False
         free_path = 1e30
         if is_hadron:
-            free_path = interaction_length_g_cm2(species, energy)
+            free_path = interaction_length_g_cm2(species, energy, air.hadrons)
             path = until_interaction * free_path
             length = path / density
             length *= max(1.0 + uz * length / (2.0 * _SCALE_HEIGHT_M), 0.5)
@@ -262,7 +268,7 @@ def follow_heavy(
         if charge != 0.0:
             g = (math.log(momentum / mass) - LOG_BETA_GAMMA_MIN) / LOG_BETA_GAMMA_STEP
             j = min(max(int(g), 0), air.heavy_loss.shape[0] - 1)
-            lost = air.heavy_loss[j] * path
+            lost = charge * charge * air.heavy_loss[j] * path
             if not is_hadron:
                 # Radiation by muons: 1.8e-6 per g/cm2 (particle data group, atomic and nuclear properties of air).
                 lost += 1.8e-6 * energy * path
@@ -278,7 +284,7 @@ def follow_heavy(
         p[1] = energy - lost
         book[0] += lost * weight
         if charge != 0.0:
-            a, b = scattering_kick(max(path, 1e-3), momentum * momentum / energy, state)
+            a, b = scattering_kick(max(path, 1e-3), momentum * momentum / (energy * abs(charge)), state)
             bend = charge * _BENDING_PER_UT_M * step / momentum
             p[5], p[6], p[7] = _turned(ux, uy, uz, a, b, bend, air)
         if decay_length > 0.0:
@@ -289,7 +295,9 @@ def follow_heavy(
         if is_interaction:
             if book[3] < 0.0:
                 book[3] = height
-            return interact(stack, n, p, state)
+            if species == HELIUM:
+                return interact_nucleus(stack, n, p, air.hadrons, state)
+            return interact(stack, n, p, air.hadrons, state)
 
 
 @compiled
@@ -323,7 +331,7 @@ def _emit_from_heavy(
         height + rise - air.observation_level_m,
         low[3] + (h + rise / HEIGHT_STEP_M) * (high[3] - low[3]),
         sin2,
-        step * p[9],
+        step * p[9] * CHARGE[int(p[0])] ** 2,
         goal,
         per_metre,
         distance,

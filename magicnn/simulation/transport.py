@@ -45,7 +45,7 @@ __all__ = ["follow"]
 Floats = NDArray[np.float64]
 Light = NDArray[np.float32]
 
-_ROOM_ON_STACK = 1024
+_ROOM_ON_STACK = 4096
 
 
 @compiled
@@ -99,7 +99,7 @@ def _follow_photon(p: Stack, stack: Stack, n: int, air: Medium, book: Floats, st
         if energy > 1000.0 and uniform(state) < 0.0025:
             # Photonuclear: the photon acts as a pion (vector dominance), with 1/400 of the pair cross section.
             p[0] = PION_PLUS
-            return interact(stack, n, p, state)
+            return interact(stack, n, p, air.hadrons, state)
         first = sample_pair(energy, state)
         n = _push_light_lepton(stack, n, ELECTRON, first, p, emission_tangent(first, state), air, book, state)
         rest = energy - first
@@ -169,9 +169,9 @@ def follow(
         A yield table.
     profile : float64 array, [110]
         Receives the length (g/cm2) of electron tracks above the Cherenkov threshold in bins of vertical depth.
-    book : float64 array, [4]
+    book : float64 array, [6]
         Receives the energy (MeV) lost by ionisation, dropped below the thresholds, and arrived at the ground; the
-        last entry, negative on entry, the height (m) of the first interaction.
+        height (m) of the first interaction, negative on entry; number and energy (MeV) of the muons at the ground.
     count : int64 array, [3]
         Receives the number of photons, of steps, and 1 when the light was cut short for want of room.
     room : int
