@@ -33,13 +33,14 @@ from numpy.typing import NDArray
 
 PROJECTILES = {"pi-": -211, "pi+": 211, "K-": -321, "K+": 321, "K0L": 130, "p": 2212, "n": 2112}
 """In the order of the package's species, which is that of the rows of every table in the file."""
-EVENTS = {"pi-": 500, "pi+": 500, "K-": 250, "K+": 250, "K0L": 250, "p": 800, "n": 450}
+EVENTS = {"pi-": 500, "pi+": 500, "K-": 250, "K+": 250, "K0L": 250, "p": 900, "n": 450}
 ENERGY_MIN_GEV, ENERGY_MAX_GEV, N_ENERGIES = 60.0, 1.0e5, 11
 SPECIES = {22: 0, 11: 1, -11: 2, 13: 3, -13: 4, -211: 5, 211: 6, -321: 7, 321: 8, 130: 9, 2212: 10, 2112: 11, 111: 13}
-"""Particle numbers of the Particle Data Group to the species of `magicnn.simulation.particles`."""
-ANTIBARYONS = {-2212: 10, -2112: 11}
-DECAYED = (310, 221, 3122, 3112, 3212, 3222, 3312, 3322, 3334)
-"""Of these and their antiparticles only the decay products are stored."""
+"""Particle numbers of the Particle Data Group to the species of `magicnn.simulation.particles`.
+
+Everything else decays in the generator: short-lived kaons, hyperons, eta, charm."""
+ANTINUCLEONS = {-2212: -10, -2112: -11}
+SIBYLL_NUCLEONS = {2212: 13, 2112: 14}
 NEUTRINOS = (12, 14, 16)
 KINETIC_CUT_GEV = 0.12
 """Below this hadrons and electrons are left out; used up to 2.1 times their energy, they stay below 300 MeV."""
@@ -65,12 +66,26 @@ def energies_gev() -> NDArray[np.float64]:
 
 
 def _generator(seed: int) -> Any:
-    """Start SIBYLL with the decays that the library wants; a process can hold only one."""
+    """Start SIBYLL with the decays that the library wants; a process can hold only one.
+
+    chromo 0.11 takes nucleons for nuclei, and SIBYLL's nucleus of one nucleon is a proton: a neutron as projectile
+    silently becomes one. Nucleons are therefore handed to SIBYLL by its own numbers.
+    """
     from chromo.kinematics import FixedTarget
     from chromo.models import Sibyll23d
 
-    generator = Sibyll23d(FixedTarget(100.0, "p", _air()), seed=seed)
-    stable = [pdg for pdg in (*SPECIES, *ANTIBARYONS) if pdg != 22]
+    class Sibyll(Sibyll23d):  # type: ignore[misc]
+        def _generate(self) -> bool:
+            number = SIBYLL_NUCLEONS.get(int(self.kinematics.p1))
+            if number is None:
+                return bool(super()._generate())
+            self._lib.sibyll(number, self.kinematics.p2.A, self.kinematics.ecm)
+            self._lib.decsib()
+            self._lib.sibhep()
+            return True
+
+    generator = Sibyll(FixedTarget(100.0, "p", _air()), seed=seed)
+    stable = [pdg for pdg in (*SPECIES, *ANTINUCLEONS) if pdg != 22]
     generator.final_state_particles = stable
     return generator
 
@@ -104,7 +119,8 @@ def sample(label: str, seed: int, n_events: dict[str, int]) -> Table:
     Returns
     -------
     dict
-        ``x``, ``pt``, ``phi``, ``species`` of all products, ``products`` [energies, events] how many each event has,
+        ``x``, ``pt``, ``phi``, ``species`` (negative: antinucleon) of all products, ``products`` [energies, events]
+        how many each event has,
         ``dropped`` [energies, events] the share left out, ``cross_mb`` [energies].
     """
     from chromo.kinematics import FixedTarget
@@ -113,7 +129,7 @@ def sample(label: str, seed: int, n_events: dict[str, int]) -> Table:
     pdg = PROJECTILES[label]
     rows: dict[str, list[NDArray[Any]]] = {"x": [], "pt": [], "phi": [], "species": []}
     count, dropped, cross = [], [], []
-    codes = {**SPECIES, **ANTIBARYONS}
+    codes = {**SPECIES, **ANTINUCLEONS}
     for energy in energies_gev():
         generator.kinematics = FixedTarget(float(energy), pdg, _air())
         cross.append(float(generator.cross_section().prod))

@@ -43,6 +43,7 @@ class HadronLibrary(NamedTuple):
     pt_mev, phi : float32 array, [products]
         Transverse momentum, and azimuth (rad) in its event.
     species : int8 array, [products]
+        Negative for antinucleons.
     first : int64 array, [events + 1]
         Where the products of each event begin.
     first_event, n_events : int64 array, [7]
@@ -77,7 +78,7 @@ def _path(path: Path | None) -> Path:
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
             missing = [name for name in LIBRARY_ENTRIES if name not in file.files]
             if missing:
                 raise InputError(

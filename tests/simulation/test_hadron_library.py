@@ -1,0 +1,118 @@
+import shutil
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from magicnn.errors import InputError
+from magicnn.simulation.hadron_library import library_provenance, load_hadron_library
+from magicnn.simulation.particles import CHARGE, KAON_LONG, PION_ZERO
+
+PROJECTILE_CHARGE = np.array([-1, 1, -1, 1, 0, 1, 0])
+
+
+@pytest.fixture(scope="module")
+def raw():
+    path = resources.files("magicnn.simulation") / "tables" / "hadron_library.npz"
+    with np.load(str(path)) as file:
+        return {name: file[name] for name in file.files}
+
+
+@pytest.fixture(scope="module")
+def library():
+    return load_hadron_library()
+
+
+def per_bin(values, raw):
+    """Mean of a number per event, [7, energies]."""
+    energies = len(raw["energy_gev"])
+    blocks = np.split(values, np.cumsum(energies * raw["events"])[:-1])
+    return np.array([block.reshape(energies, -1).mean(axis=1) for block in blocks])
+
+
+def summed(values, library):
+    return np.add.reduceat(values.astype(np.float64), library.first[:-1])
+
+
+def test_every_bin_shares_out_its_energy(raw, library):
+    kept = summed(library.x, library)
+    total = per_bin(kept + raw["dropped"], raw)
+    assert total.shape == (7, 11)
+    np.testing.assert_allclose(total, 1.0, atol=0.005)
+    # What is left out is little, and its own energy is known, event by event.
+    assert per_bin(kept, raw).min() > 0.99
+    assert np.abs(kept + raw["dropped"] - 1.0).max() < 0.05
+
+
+def test_charge_balances_in_the_mean(raw, library):
+    # Charge conservation: with the projectile's charge come those of the struck protons, half of the struck nucleons,
+    # of which there are one to three in the mean, and of them those that are not left out for want of energy.
+    charge = np.sign(library.species) * CHARGE[np.abs(library.species)]
+    excess = per_bin(summed(charge, library), raw) - PROJECTILE_CHARGE[:, None]
+    charged = per_bin(summed(np.abs(charge), library), raw)
+    assert (excess > 0.5).all()
+    assert (excess < 1.0).all()
+    assert (np.abs(excess[:, -1]) < 0.05 * charged[:, -1]).all()
+    # Whatever the charge of a projectile, it strikes the same nucleons.
+    np.testing.assert_allclose(excess[:2].mean(axis=0), excess[2:4].mean(axis=0), atol=0.15)
+    np.testing.assert_allclose(excess[5], excess[6], atol=0.15)
+
+
+def test_multiplicity_grows_with_the_logarithm_of_the_energy(raw):
+    number = per_bin(raw["products"].astype(float), raw)
+    assert (number[5][1:] > number[5][:-1]).all()
+    assert 10.0 < number[5][0] < 15.0
+    assert 60.0 < number[5][-1] < 80.0
+
+
+def test_a_third_of_the_pions_is_neutral(raw, library):
+    neutral = (library.species == PION_ZERO).sum()
+    charged = np.isin(library.species, (5, 6)).sum()
+    assert neutral / charged == pytest.approx(0.5, abs=0.1)
+    # Short-lived particles are in the library by their products only.
+    assert set(np.unique(library.species)) <= {-11, -10, *range(KAON_LONG + 1), 10, 11, PION_ZERO}
+
+
+def test_transverse_momenta_of_an_event_nearly_cancel(library):
+    x = summed(library.pt_mev * np.cos(library.phi), library)
+    independent = np.sqrt(summed(library.pt_mev.astype(np.float64) ** 2, library) / 2.0)
+    # Struck nucleons that are left out take the rest.
+    assert np.sqrt((x**2).mean()) < 0.6 * np.sqrt((independent**2).mean())
+
+
+def test_provenance_names_generator_seed_and_citations():
+    provenance = library_provenance()
+    assert provenance["generator"] == "SIBYLL 2.3d"
+    assert provenance["interface"] == "chromo 0.11.0"
+    assert isinstance(provenance["seed"], int)
+    assert any("063002" in paper for paper in provenance["cite"])
+
+
+def test_the_library_is_read_once_and_is_small(library):
+    assert load_hadron_library() is library
+    assert sum(part.nbytes for part in library if isinstance(part, np.ndarray)) < 25e6
+
+
+def test_wrong_files_are_named(tmp_path, raw):
+    missing = tmp_path / "none.npz"
+    with pytest.raises(InputError, match=r"none\.npz"):
+        load_hadron_library(missing)
+    torn = tmp_path / "torn.npz"
+    torn.write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(InputError, match=r"torn\.npz"):
+        load_hadron_library(torn)
+    np.savez(tmp_path / "other.npz", x=raw["x"][:3])
+    with pytest.raises(InputError, match="species"):
+        load_hadron_library(tmp_path / "other.npz")
+    np.savez(tmp_path / "short.npz", **{**raw, "pt": raw["pt"][:-1]})
+    with pytest.raises(InputError, match="do not fit"):
+        load_hadron_library(tmp_path / "short.npz")
+
+
+def test_a_copy_of_the_library_is_the_same(tmp_path, library):
+    path = resources.files("magicnn.simulation") / "tables" / "hadron_library.npz"
+    copy = tmp_path / "copy.npz"
+    shutil.copy(str(path), copy)
+    again = load_hadron_library(copy)
+    assert again is not library
+    np.testing.assert_array_equal(again.x, library.x)
