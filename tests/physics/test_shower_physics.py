@@ -180,13 +180,6 @@ def test_light_does_not_depend_on_other_reuses():
     assert error / np.mean(alone) < 0.1
 
 
-def test_protons_give_less_light_than_gammas(photons):
-    gamma = density(photons, "gamma", 300.0, 25, 4)[0].mean()
-    protons = density(photons, "proton", 300.0, 80, 4)[0].mean(axis=1)
-    assert 0.2 < protons.mean() / gamma < 0.6
-    assert protons.std() / protons.mean() > 0.4
-
-
 @pytest.mark.slow
 def test_thinning_keeps_the_mean_light():
     telescopes = np.array([[0.0, 0.0, 0.0]])
