@@ -122,12 +122,12 @@ def test_emission_heights_and_time_spread(gammas_100_gev):
 def test_profile_agrees_with_greisen_and_nerling(photons):
     depth = np.arange(5.0, 900.0, 10.0)
     peaks = {}
-    for energy_gev, n_showers in ((100.0, 400), (1000.0, 100)):
+    for energy_gev, n_showers in ((100.0, 400), (1000.0, 250)):
         peaks[energy_gev], number = peak_of(profiles(photons, energy_gev, n_showers)[1])
         expected = expected_profile(energy_gev, depth)
         assert peaks[energy_gev] == pytest.approx(depth[np.argmax(expected)], abs=30.0)
         assert number == pytest.approx(expected.max(), rel=0.12)
-    # Elongation rate: X0 ln 10 = 84 g/cm2 per decade; 100 showers of 1 TeV give it to about 7.
+    # Elongation rate: X0 ln 10 = 84 g/cm2 per decade; 250 showers of 1 TeV give it to about 5.
     assert 70.0 < peaks[1000.0] - peaks[100.0] < 105.0
 
 
