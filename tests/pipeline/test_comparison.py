@@ -22,7 +22,7 @@ from magicnn.predictions import load_predictions
 
 SMALL = [
     "zenith_ranges=[za05to35]",
-    "events={gamma: 120, gamma_diffuse: 120, proton: 60}",
+    "events={gamma: 120, gamma_diffuse: 300, proton: 120}",
     "classifier.training.epochs=2",
     "classifier.training.validation_fraction=0.3",  # few showers: both kinds on both sides
     "energy.training.epochs=2",
