@@ -14,14 +14,16 @@ from magicnn.simulation.compiled import random_state, uniform
 from magicnn.simulation.electronics import (
     Electronics,
     PedestalStatistics,
+    SteadyLight,
     analogue_signals,
     digitise_and_extract,
     electronics,
     pedestal_statistics,
 )
-from magicnn.simulation.optics import Lattice, focal_plane, lattice, pixel_indices
-from magicnn.simulation.settings import DetectorSettings
+from magicnn.simulation.instrument_settings import DetectorSettings, ReadoutSettings
+from magicnn.simulation.optics import Lattice, focal_plane, lattice, lose, pixel_indices
 from magicnn.simulation.showers import ShowerLight
+from magicnn.simulation.throughput import star_light_pe_per_ns
 from magicnn.simulation.trigger import TriggerLogic, could_trigger, trigger_logic, trigger_sample
 
 __all__ = ["Detector", "TelescopeLight", "TriggeredEvent", "detector", "observe", "telescope_light"]
@@ -101,18 +103,35 @@ class TriggeredEvent:
 def detector(settings: DetectorSettings, camera: Camera | None = None) -> Detector:
     """Build the telescopes: noise records, pedestal runs, trigger logic."""
     camera = camera or Camera.magic()
-    chain = electronics(settings.readout)
+    readout = settings.readout
+    extra = [star_light_pe_per_ns(readout, settings.optics, t, camera) for t in range(N_TELESCOPES)]
+    lit = [np.flatnonzero(rates) for rates in extra]
+    steady = [
+        SteadyLight(pixels.astype(np.int32), rates[pixels] * readout.sample_ns)
+        for pixels, rates in zip(lit, extra, strict=True)
+    ]
+    chain = electronics(readout, (steady[0], steady[1]))
     return Detector(
         settings=settings,
         camera=camera,
         lattice=lattice(camera),
         chain=chain,
-        logic=trigger_logic(settings.trigger, camera, settings.readout.sample_ns),
+        logic=trigger_logic(settings.trigger, camera, readout.sample_ns, _threshold_factors(readout, extra)),
         pedestals=(
             pedestal_statistics(chain, 0, camera.n_pixels),
             pedestal_statistics(chain, 1, camera.n_pixels),
         ),
     )
+
+
+def _threshold_factors(readout: ReadoutSettings, extra: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """Raise the thresholds of lit pixels with the spread of their photoelectrons, as the control of their rates does."""
+    factors = []
+    for telescope, rates in enumerate(extra):
+        factor = np.sqrt(1.0 + rates / max(readout.night_sky_pe_per_ns[telescope], 0.01))
+        factor[list(readout.dead_pixels[telescope])] = np.inf
+        factors.append(factor)
+    return np.array(factors, dtype=np.float32)
 
 
 def observe(light: ShowerLight, telescopes: Detector, seeds: Sequence[Sequence[int]]) -> list[TriggeredEvent]:
@@ -145,6 +164,7 @@ def observe(light: ShowerLight, telescopes: Detector, seeds: Sequence[Sequence[i
 
 def telescope_light(light: ShowerLight, which: slice, telescopes: Detector, seed: Sequence[int]) -> TelescopeLight:
     """Image the light of one telescope of one use onto the pixels."""
+    state = random_state(seed)
     image_m, arrival_ns = focal_plane(
         light.x_deg[which],
         light.y_deg[which],
@@ -152,9 +172,13 @@ def telescope_light(light: ShowerLight, which: slice, telescopes: Detector, seed
         light.mirror_y_m[which],
         light.time_ns[which],
         telescopes.settings.optics,
-        random_state(seed),
+        state,
     )
     pixels = pixel_indices(image_m, telescopes.lattice)
+    if len(pixels):
+        share = telescopes.settings.optics.relative_efficiency[int(light.telescope[which.start])]
+        if share < 1.0:
+            lose(pixels, 1.0 - share, state)
     return TelescopeLight(pixels, arrival_ns, int(np.count_nonzero(pixels >= 0)))
 
 

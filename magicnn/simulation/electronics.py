@@ -9,14 +9,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.runs import seed_sequence
-from magicnn.simulation.compiled import RandomState, compiled, normal_pair, random_state, uniform
-from magicnn.simulation.settings import ReadoutSettings
+from magicnn.simulation.compiled import RandomState, compiled, normal_pair, random_state
+from magicnn.simulation.instrument_settings import ReadoutSettings
+from magicnn.simulation.noise import (
+    N_PHASES,
+    NOISE_SEED,
+    add_noise,
+    add_steady_light,
+    charge_per_sum,
+    noise_record,
+    pulse_table,
+)
 
 __all__ = [
+    "NO_STEADY_LIGHT",
     "Electronics",
     "Extraction",
     "PedestalStatistics",
+    "SteadyLight",
     "analogue_signals",
     "digitise_and_extract",
     "electronics",
@@ -25,13 +35,7 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
-_PHASES = 16
-_REACH_SIGMA = 5.0
 _SPAN_EXTRA = 64
-_NOISE_SAMPLES = 1 << 18  # a longer record leaves the cache of the processor, and every pixel costs a miss
-_NOISE_SEED = 1039
-# One record of noise and one set of pedestal runs serve every production: the noise of two productions must not
-# differ by anything that a classifier could learn.
 _PEDESTAL_RUNS = 16
 _PEDESTAL_EVENTS = 50
 
@@ -58,6 +62,24 @@ class Extraction(NamedTuple):
     top: float
 
 
+class SteadyLight(NamedTuple):
+    """Stars and hot pixels of one telescope.
+
+    Attributes
+    ----------
+    pixels : int32 array, [n]
+    pe_per_sample : float64 array, [n]
+        On top of the night sky.
+    """
+
+    pixels: NDArray[np.int32]
+    pe_per_sample: NDArray[np.float64]
+
+
+NO_STEADY_LIGHT = SteadyLight(np.zeros(0, dtype=np.int32), np.zeros(0))
+"""A telescope without stars and hot pixels."""
+
+
 @dataclass(frozen=True)
 class Electronics:
     """Signal chains of both telescopes, made once per process.
@@ -73,6 +95,8 @@ class Electronics:
         Samples that are simulated around the shower's light, of which ``n_samples`` are read out.
     noise : float32 array, [2, samples]
         Night sky and electronic noise of either telescope, amplitudes of one photoelectron.
+    steady_light : tuple of SteadyLight
+        Of M1 and M2.
     baseline_sigma : tuple of float
         RMS of the digitiser's baseline per sample; the discriminators do not see it.
     extraction : Extraction
@@ -83,6 +107,7 @@ class Electronics:
     reach: int
     span_samples: int
     noise: Floats
+    steady_light: tuple[SteadyLight, SteadyLight]
     baseline_sigma: tuple[float, float]
     extraction: Extraction
 
@@ -95,81 +120,49 @@ class PedestalStatistics:
     ----------
     mean_pe, rms_pe : float32 array, [runs]
         Median over the pixels of the mean and of the RMS over the events of a run.
+    pixel_mean_pe, pixel_rms_pe : float32 array, [P]
+        Mean and RMS of every pixel over the events of all runs: stars and hot pixels stand out.
     """
 
     mean_pe: Floats
     rms_pe: Floats
+    pixel_mean_pe: Floats
+    pixel_rms_pe: Floats
 
 
-def _pulse(settings: ReadoutSettings) -> tuple[Floats, int]:
-    """Tabulate the pulse of a photoelectron at the phases of a sample."""
-    reach = math.ceil(_REACH_SIGMA * settings.pulse_sigma_ns / settings.sample_ns)
-    sample = np.arange(-reach, reach + 1)
-    phase = (np.arange(_PHASES) + 0.5) / _PHASES
-    distance_ns = (sample[None, :] - phase[:, None]) * settings.sample_ns
-    return np.exp(-0.5 * (distance_ns / settings.pulse_sigma_ns) ** 2).astype(np.float32), reach
-
-
-def _charge_per_sum(pulse: Floats, window: int) -> float:
-    """Give the charge of one photoelectron over the largest sum of samples, averaged over its phases."""
-    padded = np.pad(pulse.astype(np.float64), ((0, 0), (window, window)))
-    sums = np.lib.stride_tricks.sliding_window_view(padded, window, axis=1).sum(axis=2)
-    return float(1.0 / sums.max(axis=1).mean())
-
-
-def _noise_record(settings: ReadoutSettings, telescope: int, pulse: Floats, charge_per_sum: float) -> Floats:
-    """Simulate a long record of night sky and white electronic noise, without its mean (AC coupling)."""
-    generator = np.random.default_rng(seed_sequence(_NOISE_SEED, "noise", telescope))
-    length = _NOISE_SAMPLES + pulse.shape[1]
-    rate = settings.night_sky_pe_per_ns[telescope] * settings.sample_ns
-    place = generator.integers(0, _NOISE_SAMPLES, generator.poisson(rate * _NOISE_SAMPLES))
-    phase = generator.integers(0, _PHASES, place.size)
-    gain = np.maximum(0.0, 1.0 + settings.single_pe_spread * generator.standard_normal(place.size))
-    record = np.zeros(length)
-    for offset in range(pulse.shape[1]):
-        record += np.bincount(place + offset, gain * pulse[phase, offset], length)
-    record = record[:_NOISE_SAMPLES] - rate * float(pulse.sum(axis=1).mean())
-    white = settings.electronic_noise_pe[telescope] / (charge_per_sum * math.sqrt(settings.window_samples))
-    return (record + white * generator.standard_normal(_NOISE_SAMPLES)).astype(np.float32)
-
-
-def electronics(settings: ReadoutSettings) -> Electronics:
+def electronics(
+    settings: ReadoutSettings, steady_light: tuple[SteadyLight, SteadyLight] = (NO_STEADY_LIGHT, NO_STEADY_LIGHT)
+) -> Electronics:
     """Build the signal chains.
 
     Parameters
     ----------
     settings : ReadoutSettings
+    steady_light : tuple of SteadyLight
+        What single pixels of M1 and M2 see on top of the night sky.
     """
-    pulse, reach = _pulse(settings)
-    charge_per_sum = _charge_per_sum(pulse, settings.window_samples)
-    noise = np.stack([_noise_record(settings, t, pulse, charge_per_sum) for t in range(2)])
-    per_sample = 1.0 / (charge_per_sum * settings.window_samples)
+    pulse, reach = pulse_table(settings)
+    per_sum = charge_per_sum(pulse, settings.window_samples)
+    noise = np.stack([noise_record(settings, t) for t in range(2)])
+    per_sample = 1.0 / (per_sum * settings.window_samples)
     return Electronics(
         settings=settings,
         pulse=pulse,
         reach=reach,
         span_samples=settings.n_samples + _SPAN_EXTRA,
         noise=noise,
+        steady_light=steady_light,
         baseline_sigma=(settings.baseline_noise_pe[0] * per_sample, settings.baseline_noise_pe[1] * per_sample),
         extraction=Extraction(
             n_samples=settings.n_samples,
             window_samples=settings.window_samples,
             sample_ns=settings.sample_ns,
-            charge_per_sum=charge_per_sum,
+            charge_per_sum=per_sum,
             counts_per_pe=settings.adc_counts_per_pe,
             baseline=float(settings.adc_baseline),
             top=float(settings.adc_range - 1),
         ),
     )
-
-
-@compiled
-def _add_noise(noise: Floats, signals: Floats, state: RandomState) -> None:
-    n_pixels, n_samples = signals.shape
-    room = noise.shape[0] - n_samples
-    for pixel in range(n_pixels):
-        start = int(uniform(state) * room)
-        signals[pixel] = noise[start : start + n_samples]
 
 
 @compiled
@@ -188,12 +181,20 @@ def _add_light(
         if pixels[i] < 0 or gain <= 0.0:
             continue
         place = math.floor(arrival_samples[i])
-        shape = pulse[int((arrival_samples[i] - place) * _PHASES)]
+        shape = pulse[int((arrival_samples[i] - place) * N_PHASES)]
         first = int(place) - reach
         row = signals[pixels[i]]
         amplitude = np.float32(gain)
         for k in range(max(0, -first), min(shape.shape[0], n_samples - first)):
             row[first + k] += amplitude * shape[k]
+
+
+def _add_darkness(telescope: int, chain: Electronics, signals: Floats, state: RandomState) -> None:
+    add_noise(chain.noise[telescope], signals, state)
+    steady = chain.steady_light[telescope]
+    if len(steady.pixels):
+        spread = chain.settings.single_pe_spread
+        add_steady_light(steady.pixels, steady.pe_per_sample, chain.pulse, chain.reach, spread, signals, state)
 
 
 def analogue_signals(
@@ -226,7 +227,7 @@ def analogue_signals(
     float32 array, [P, span_samples]
         ``out``: in amplitudes of one photoelectron, around zero.
     """
-    _add_noise(chain.noise[telescope], out, state)
+    _add_darkness(telescope, chain, out, state)
     _add_light(pixels, arrival_samples, chain.pulse, chain.reach, chain.settings.single_pe_spread, out, state)
     return out
 
@@ -322,15 +323,19 @@ def pedestal_statistics(
     -------
     PedestalStatistics
     """
-    state = random_state((_NOISE_SEED, telescope))
+    state = random_state((NOISE_SEED, telescope))
     charge = np.empty((n_events, n_pixels), dtype=np.float32)
     time = np.empty(n_pixels, dtype=np.float32)
     signals = np.empty((n_pixels, chain.settings.n_samples), dtype=np.float32)
+    total, squares = np.zeros(n_pixels), np.zeros(n_pixels)
     means, spreads = np.empty(n_runs, dtype=np.float32), np.empty(n_runs, dtype=np.float32)
     for run in range(n_runs):
         for event in range(n_events):
-            _add_noise(chain.noise[telescope], signals, state)
+            _add_darkness(telescope, chain, signals, state)
             _extract(signals, 0, chain.baseline_sigma[telescope], chain.extraction, charge[event], time, state)
-        means[run] = np.median(charge.mean(axis=0))
-        spreads[run] = np.median(charge.std(axis=0))
-    return PedestalStatistics(means, spreads)
+        mean, spread = charge.mean(axis=0), charge.std(axis=0)
+        means[run], spreads[run] = np.median(mean), np.median(spread)
+        total += mean / n_runs
+        squares += (spread**2 + mean**2) / n_runs
+    spread = np.sqrt(np.maximum(squares - total**2, 0.0))
+    return PedestalStatistics(means, spreads, total.astype(np.float32), spread.astype(np.float32))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.camera import Camera
-from magicnn.simulation.compiled import RandomState, compiled, normal_pair
-from magicnn.simulation.settings import OpticsSettings
+from magicnn.simulation.compiled import RandomState, compiled, normal_pair, uniform
+from magicnn.simulation.instrument_settings import OpticsSettings
 
-__all__ = ["Lattice", "focal_plane", "lattice", "pixel_at", "pixel_indices", "reflect"]
+__all__ = ["Lattice", "focal_plane", "lattice", "lose", "pixel_at", "pixel_indices", "reflect"]
 
 _METRES_PER_NS = 0.299792458
 
@@ -198,3 +198,11 @@ def pixel_indices(image_m: NDArray[np.float64], camera: Lattice) -> NDArray[np.i
     pixels = np.empty(len(image_m), dtype=np.int32)
     _pixels(np.ascontiguousarray(image_m), camera, pixels)
     return pixels
+
+
+@compiled
+def lose(pixels: NDArray[np.int32], share: float, state: RandomState) -> None:
+    """Take a share of the photoelectrons out of the camera, by chance: their pixel becomes -1."""
+    for i in range(pixels.shape[0]):
+        if uniform(state) < share:
+            pixels[i] = -1

@@ -91,7 +91,8 @@ class Simulator:
 
 def simulator(settings: ProductionSettings, seed: int) -> Simulator:
     """Build atmosphere, light yield and telescopes of a production."""
-    return Simulator(settings, seed, environment(**settings.site.model_dump()), detector(settings.detector))
+    surroundings = environment(**settings.site.model_dump(exclude={"light_budget"}))
+    return Simulator(settings, seed, surroundings, detector(settings.detector))
 
 
 def simulate_chunk(simulation: Simulator, chunk: int) -> EventBatch:

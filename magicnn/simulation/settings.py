@@ -1,4 +1,4 @@
-"""Settings of the detector and of productions, and how a production's YAML files fit together."""
+"""Settings of productions, and how a production's YAML files fit together."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from pydantic import Field, model_validator
 from magicnn.config import Settings, apply_overrides, read_yaml, validate_settings
 from magicnn.errors import ConfigError
 from magicnn.generated import Generated
+from magicnn.simulation.instrument_settings import (
+    DetectorSettings,
+    OpticsSettings,
+    ReadoutSettings,
+    SiteSettings,
+    TriggerSettings,
+)
 
 __all__ = [
     "DetectorSettings",
@@ -23,120 +30,7 @@ __all__ = [
     "settings_from_yaml",
 ]
 
-Pair = tuple[float, float]
 Particle = Literal["gamma", "gamma_diffuse", "proton", "helium", "electron", "muon"]
-
-
-class OpticsSettings(Settings):
-    """Reflector and focus."""
-
-    focal_length_m: float = Field(default=17.0, gt=0)
-    """Focal length of the parabolic reflector."""
-    focus_distance_m: float = Field(default=10_000.0, gt=0)
-    """Distance of the objects that the cameras are focused on."""
-    point_spread_deg: float = Field(default=0.036, ge=0)
-    """Gaussian sigma per axis of the spot in the centre of the camera: tiles and their alignment."""
-
-
-class ReadoutSettings(Settings):
-    """Photomultipliers, night sky, digitisation and charge extraction; pairs are (M1, M2)."""
-
-    sampling_gsps: float = Field(default=1.64, gt=0.2)
-    """Sampling speed."""
-    n_samples: int = Field(default=50, ge=20, le=256)
-    """Samples read out per pixel."""
-    window_samples: int = Field(default=5, ge=1, le=20)
-    """Width of the sliding window of the charge extraction."""
-    pre_trigger_ns: float = Field(default=14.0, ge=0)
-    """Where the trigger lies in the readout window."""
-    trigger_jitter_ns: float = Field(default=1.0, ge=0)
-    """Gaussian sigma of the position of the readout window."""
-    pulse_sigma_ns: float = Field(default=1.06, gt=0.1)
-    """Gaussian sigma of the pulse of one photoelectron at the digitiser."""
-    single_pe_spread: float = Field(default=0.45, ge=0, le=1)
-    """Relative Gaussian spread of the amplitude of one photoelectron."""
-    night_sky_pe_per_ns: Pair = (0.14, 0.18)
-    """Photoelectrons of the night sky per ns and pixel."""
-    electronic_noise_pe: Pair = (0.35, 0.45)
-    """RMS of the electronic noise in a window of the charge extraction, white part."""
-    baseline_noise_pe: Pair = (0.72, 0.72)
-    """RMS over pixels and events of the baseline in a window of the charge extraction, slow part."""
-    adc_counts_per_pe: float = Field(default=30.0, gt=0)
-    """Peak amplitude of one photoelectron."""
-    adc_range: int = Field(default=16384, gt=1)
-    """Counts of the digitiser."""
-    adc_baseline: int = Field(default=2000, ge=0)
-    """Count of an empty pixel."""
-    dead_pixels: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-    """Unusable pixels: neither charge nor time."""
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.window_samples > self.n_samples:
-            raise ValueError(f"window_samples {self.window_samples} exceeds n_samples {self.n_samples}")
-        if any(not 0 <= rate <= 5 for rate in self.night_sky_pe_per_ns):
-            raise ValueError(f"night_sky_pe_per_ns {self.night_sky_pe_per_ns} lies outside 0 to 5 per ns")
-        if min(*self.electronic_noise_pe, *self.baseline_noise_pe) < 0:
-            raise ValueError("noise cannot be negative")
-        if self.adc_baseline >= self.adc_range:
-            raise ValueError(f"adc_baseline {self.adc_baseline} lies outside the range of {self.adc_range} counts")
-        return self
-
-    @property
-    def sample_ns(self) -> float:
-        """Time between samples."""
-        return 1.0 / self.sampling_gsps
-
-    @property
-    def window_ns(self) -> float:
-        """Length of the readout window."""
-        return self.n_samples / self.sampling_gsps
-
-
-class TriggerSettings(Settings):
-    """Discriminators, next-neighbour logic and stereo coincidence."""
-
-    threshold_pe: Pair = (3.9, 4.4)
-    """Thresholds of the discriminators of M1 and M2, in amplitudes of one photoelectron."""
-    coincidence_ns: float = Field(default=5.5, gt=0)
-    """Length of the discriminators' signals, which must overlap in three pixels."""
-    radius_deg: float = Field(default=1.24, gt=0)
-    """Pixels whose centres lie within this angle (with the mirror's focal length) take part."""
-    stereo_window_ns: float = Field(default=180.0, gt=0)
-    """The telescopes' triggers must be this close in time."""
-
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if min(self.threshold_pe) <= 0:
-            raise ValueError(f"threshold_pe {self.threshold_pe} must be positive")
-        return self
-
-
-class DetectorSettings(Settings):
-    """Both telescopes."""
-
-    optics: OpticsSettings = OpticsSettings()
-    readout: ReadoutSettings = ReadoutSettings()
-    trigger: TriggerSettings = TriggerSettings()
-
-
-class SiteSettings(Settings):
-    """Air, magnetic field, and the light that reaches the cameras."""
-
-    atmosphere: Literal["magic-winter", "magic-summer"] = "magic-winter"
-    """Profile of the air."""
-    light_scale: float = Field(default=0.45, gt=0, le=1)
-    """Factor on the detected light, on top of the published curves of mirror, light cones and photomultipliers."""
-    observation_level_m: float = Field(default=2200.0, ge=0)
-    """Height above sea level of the ground plane."""
-    field_north_ut: float = 29.5
-    """Geomagnetic field towards magnetic north, microtesla."""
-    field_down_ut: float = 23.0
-    """Geomagnetic field downwards, microtesla."""
-    thinning_energy_fraction: float = Field(default=0.0, ge=0, le=0.1)
-    """Electromagnetic particles below this fraction of the primary energy are thinned; 0 follows all of them."""
-    thinning_max_weight: float = Field(default=10.0, ge=1)
-    """Greatest weight of a thinned particle."""
 
 
 class RouletteSettings(Settings):
