@@ -46,6 +46,8 @@ class Extraction(NamedTuple):
     Attributes
     ----------
     n_samples, window_samples : int
+    search_first, search_last : int
+        First sample and the one after the last in which the window is searched for.
     sample_ns : float
     charge_per_sum : float
         Photoelectrons per sum of samples, so that a pulse has its full charge on average.
@@ -55,6 +57,8 @@ class Extraction(NamedTuple):
 
     n_samples: int
     window_samples: int
+    search_first: int
+    search_last: int
     sample_ns: float
     charge_per_sum: float
     counts_per_pe: float
@@ -156,6 +160,8 @@ def electronics(
         extraction=Extraction(
             n_samples=settings.n_samples,
             window_samples=settings.window_samples,
+            search_first=settings.search_samples[0],
+            search_last=min(settings.search_samples[1], settings.n_samples),
             sample_ns=settings.sample_ns,
             charge_per_sum=per_sum,
             counts_per_pe=settings.adc_counts_per_pe,
@@ -242,7 +248,7 @@ def _extract(
     time: Floats,
     state: RandomState,
 ) -> None:
-    window, n_samples = extraction.window_samples, extraction.n_samples
+    window, n_samples, low = extraction.window_samples, extraction.n_samples, extraction.search_first
     counts = np.empty(n_samples)
     for pixel in range(signals.shape[0]):
         shift = extraction.baseline + extraction.counts_per_pe * baseline_sigma * normal_pair(state)[0]
@@ -250,10 +256,10 @@ def _extract(
             value = math.floor(shift + extraction.counts_per_pe * signals[pixel, start + k] + 0.5)
             counts[k] = min(max(value, 0.0), extraction.top) - extraction.baseline
         total = 0.0
-        for k in range(window):
+        for k in range(low, low + window):
             total += counts[k]
-        best, first = total, 0
-        for k in range(window, n_samples):
+        best, first = total, low
+        for k in range(low + window, extraction.search_last):
             total += counts[k] - counts[k - window]
             if total > best:
                 best, first = total, k - window + 1

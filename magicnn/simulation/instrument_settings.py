@@ -49,6 +49,8 @@ class ReadoutMode(Settings):
     """Sampling speed."""
     n_samples: int = Field(ge=20, le=256)
     """Samples read out per pixel."""
+    search_samples: tuple[int, int] = (0, 256)
+    """First sample, and the one after the last, in which the charge extraction looks for its window."""
 
 
 class Star(Settings):
@@ -66,16 +68,18 @@ class ReadoutSettings(Settings):
     """Photomultipliers, night sky, digitisation and charge extraction."""
 
     mode: str = "2014"
-    """Which of ``modes`` gives ``sampling_gsps`` and ``n_samples``, unless they are given."""
+    """Which of ``modes`` gives ``sampling_gsps``, ``n_samples`` and ``search_samples``, unless they are given."""
     modes: dict[str, ReadoutMode] = {
         "2014": ReadoutMode(sampling_gsps=1.64, n_samples=50),
-        "2012": ReadoutMode(sampling_gsps=2.05, n_samples=80),
+        "2012": ReadoutMode(sampling_gsps=2.05, n_samples=80, search_samples=(4, 66)),
     }
     """Named epochs of the read-out."""
     sampling_gsps: float = Field(default=1.64, gt=0.2)
     """Sampling speed."""
     n_samples: int = Field(default=50, ge=20, le=256)
     """Samples read out per pixel."""
+    search_samples: tuple[int, int] = (0, 256)
+    """First sample, and the one after the last, in which the charge extraction looks for its window."""
     window_samples: int = Field(default=5, ge=1, le=20)
     """Width of the sliding window of the charge extraction."""
     pre_trigger_ns: float = Field(default=14.0, ge=0)
@@ -136,6 +140,7 @@ class ReadoutSettings(Settings):
         chosen = ReadoutMode.model_validate(modes[mode])
         given.setdefault("sampling_gsps", chosen.sampling_gsps)
         given.setdefault("n_samples", chosen.n_samples)
+        given.setdefault("search_samples", chosen.search_samples)
         levels = given.get("night_sky_levels", defaults["night_sky_levels"])
         levels = levels if isinstance(levels, dict) else {}
         sky = str(given.get("night_sky", defaults["night_sky"]))
@@ -148,6 +153,9 @@ class ReadoutSettings(Settings):
     def _fits(self) -> Self:
         if self.window_samples > self.n_samples:
             raise ValueError(f"window_samples {self.window_samples} exceeds n_samples {self.n_samples}")
+        first, last = self.search_samples
+        if first < 0 or min(last, self.n_samples) - first < self.window_samples:
+            raise ValueError(f"search_samples {self.search_samples} hold no window of {self.window_samples} samples")
         if any(not 0 <= rate <= 5 for rate in self.night_sky_pe_per_ns):
             raise ValueError(f"night_sky_pe_per_ns {self.night_sky_pe_per_ns} lies outside 0 to 5 per ns")
         if min(*self.electronic_noise_pe, *self.baseline_noise_pe) < 0:
