@@ -75,7 +75,9 @@ def thinned(light: ShowerLight, keep: NDArray[np.bool_]) -> ShowerLight:
     )
 
 
-def simulate(settings: ProductionSettings, surroundings: Environment, telescopes: Detector, index: int) -> list[list[int]]:
+def simulate(
+    settings: ProductionSettings, surroundings: Environment, telescopes: Detector, index: int
+) -> list[list[int]]:
     """Count the triggered uses of a shower and those that pass the size cut, [scale, (triggered, passed)]."""
     thrown = throw_shower(settings, 1, index)
     words = [int(word) for word in seed_sequence(1, settings.name, "shower", index).generate_state(2, np.uint32)]

@@ -64,15 +64,24 @@ class Star(Settings):
     """Direction relative to the pointing, towards larger azimuth."""
 
 
+_MODES = {
+    "2014": ReadoutMode(sampling_gsps=1.64, n_samples=50),
+    "2012": ReadoutMode(sampling_gsps=2.05, n_samples=80, search_samples=(4, 66)),
+}
+_SKIES: dict[str, Pair] = {
+    "dark": (0.093, 0.12),
+    "galactic": (0.14, 0.18),
+    "moon-3": (0.42, 0.54),
+    "moon-6": (0.84, 1.08),
+}
+
+
 class ReadoutSettings(Settings):
     """Photomultipliers, night sky, digitisation and charge extraction."""
 
     mode: str = "2014"
     """Which of ``modes`` gives ``sampling_gsps``, ``n_samples`` and ``search_samples``, unless they are given."""
-    modes: dict[str, ReadoutMode] = {
-        "2014": ReadoutMode(sampling_gsps=1.64, n_samples=50),
-        "2012": ReadoutMode(sampling_gsps=2.05, n_samples=80, search_samples=(4, 66)),
-    }
+    modes: dict[str, ReadoutMode] = Field(default=_MODES)
     """Named epochs of the read-out."""
     sampling_gsps: float = Field(default=1.64, gt=0.2)
     """Sampling speed."""
@@ -96,12 +105,7 @@ class ReadoutSettings(Settings):
     """Mean of the exponential distribution of their amplitudes."""
     night_sky: str = "galactic"
     """Which of ``night_sky_levels`` gives ``night_sky_pe_per_ns``, unless that is given."""
-    night_sky_levels: dict[str, Pair] = {
-        "dark": (0.093, 0.12),
-        "galactic": (0.14, 0.18),
-        "moon-3": (0.42, 0.54),
-        "moon-6": (0.84, 1.08),
-    }
+    night_sky_levels: dict[str, Pair] = Field(default=_SKIES)
     """Named brightnesses of the sky: photoelectrons per ns and pixel."""
     night_sky_pe_per_ns: Pair = (0.14, 0.18)
     """Photoelectrons of the night sky per ns and pixel."""
@@ -221,14 +225,14 @@ class LightBudget(Settings):
     """Photoelectrons that the first dynode collects."""
     photocathode_gain: float = Field(default=1.14, gt=0, le=2)
     """Quantum efficiency of the present photomultipliers over that of the curve's."""
-    residual: float = Field(default=0.543, gt=0, le=2)
+    residual: float = Field(default=0.531, gt=0, le=2)
     """What is left over: fitted to one effective area."""
 
     @property
     def known(self) -> float:
         """Product of all factors but the residual."""
-        factors = self.model_dump()
-        return math.prod(value for name, value in factors.items() if name != "residual")
+        factors: dict[str, float] = self.model_dump(exclude={"residual"})
+        return math.prod(factors.values())
 
     @property
     def product(self) -> float:

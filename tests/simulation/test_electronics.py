@@ -1,10 +1,21 @@
 """Pulses, noise and charge extraction against what was put in, and empty pixels against real ones."""
 
+import importlib.util
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from magicnn.simulation.compiled import random_state
-from magicnn.simulation.electronics import analogue_signals, digitise_and_extract, electronics, pedestal_statistics
+from magicnn.simulation.electronics import (
+    NO_STEADY_LIGHT,
+    SteadyLight,
+    analogue_signals,
+    digitise_and_extract,
+    electronics,
+    pedestal_statistics,
+)
 from magicnn.simulation.settings import ReadoutSettings
 
 QUIET = {
@@ -12,6 +23,7 @@ QUIET = {
     "electronic_noise_pe": (0.0, 0.0),
     "baseline_noise_pe": (0.0, 0.0),
     "single_pe_spread": 0.0,
+    "afterpulse_probability": 0.0,
 }
 
 
@@ -114,22 +126,73 @@ def test_same_seed_same_signals(noisy):
     assert not np.array_equal(first, other)
 
 
-def real_pedestals(folder):
-    import uproot
+def test_afterpulses_add_their_share_of_the_noise():
+    plain, after = (
+        electronics(ReadoutSettings(**{**QUIET, "night_sky_pe_per_ns": (0.5, 0.0), "afterpulse_probability": share}))
+        for share in (0.0, 0.1)
+    )
+    # Exponential amplitudes of mean a have the mean square 2 a^2.
+    expected = 1.0 + 0.1 * 2.0 * after.settings.afterpulse_amplitude_pe**2
+    assert after.noise[0].var() / plain.noise[0].var() == pytest.approx(expected, rel=0.05)
+    assert (after.noise[0] > 8.0).sum() > 10 * (plain.noise[0] > 8.0).sum()
+    assert abs(after.noise[0].mean()) < 0.01
 
-    for telescope in (1, 2):
-        path = folder / f"magic_real/20131004_M{telescope}_05029747.003_Y_MagicCrab-W0.40+035.root"
-        with uproot.open(path) as file:
-            events = file["Events"]
-            is_pedestal = events["MTriggerPattern.fPrescaled"].array(library="np") == 8
-            charge = events["MCerPhotEvt.fPixels.fPhot"].array().to_numpy()[is_pedestal, :1039]
-        yield charge.astype(np.float64)
+
+def test_steady_light_is_shot_noise_of_its_rate_in_its_pixels():
+    per_sample = 0.5
+    light = SteadyLight(np.array([2], dtype=np.int32), np.array([per_sample]))
+    chain = electronics(ReadoutSettings(**QUIET), (light, NO_STEADY_LIGHT))
+    signals = np.concatenate(
+        [simulated(np.zeros(0, dtype=np.int32), np.zeros(0), 0, 4, chain, seed) for seed in range(400)], axis=1
+    )
+    area = (chain.pulse.astype(np.float64) ** 2).sum(axis=1).mean()
+    assert signals[2].var() == pytest.approx(per_sample * area, rel=0.05)
+    assert abs(signals[2].mean()) < 0.05
+    assert not signals[[0, 1, 3]].any()
+    statistics = pedestal_statistics(chain, 0, 4, n_runs=2, n_events=20)
+    assert statistics.pixel_rms_pe[2] > 0.5
+    assert statistics.pixel_rms_pe[[0, 1, 3]].max() < 0.01
 
 
-@pytest.mark.parametrize("mode", [{}, {"sampling_gsps": 2.05, "n_samples": 80}], ids=["1.64 GS/s", "2.05 GS/s"])
-def test_empty_pixels_look_like_the_real_ones(data_dir, mode):
-    chain = electronics(ReadoutSettings(**mode))
-    for telescope, charge in enumerate(real_pedestals(data_dir)):
-        simulated = pedestal_statistics(chain, telescope, 1039, n_runs=4, n_events=len(charge))
-        assert simulated.mean_pe.mean() == pytest.approx(np.median(charge.mean(axis=0)), rel=0.1)
-        assert simulated.rms_pe.mean() == pytest.approx(np.median(charge.std(axis=0)), rel=0.1)
+def test_the_window_is_searched_for_within_its_range():
+    chain = electronics(ReadoutSettings(**QUIET, search_samples=(10, 30)))
+    assert (chain.extraction.search_first, chain.extraction.search_last) == (10, 30)
+    start = (chain.span_samples - chain.settings.n_samples) // 2
+    samples = start + np.array([5.5, 20.5, 40.5])
+    _, charge, time, _ = flashes(100, samples, chain)
+    assert charge[1] == pytest.approx(100.0, rel=0.03)
+    assert max(charge[0], charge[2]) < 3.0
+    assert time[1] == pytest.approx(20.5 * chain.settings.sample_ns, abs=0.3)
+
+
+def test_names_stand_for_modes_and_skies():
+    early = ReadoutSettings(mode="2012", night_sky="dark")
+    assert (early.sampling_gsps, early.n_samples, early.search_samples) == (2.05, 80, (4, 66))
+    assert early.night_sky_pe_per_ns == early.night_sky_levels["dark"]
+    assert ReadoutSettings(mode="2012", n_samples=60).n_samples == 60
+    assert ReadoutSettings.model_validate(early.model_dump()) == early
+    assert ReadoutSettings(night_sky_pe_per_ns=(0.3, 0.3)).night_sky_pe_per_ns == (0.3, 0.3)
+    for wrong in ({"mode": "1999"}, {"night_sky": "noon"}, {"search_samples": (30, 33)}):
+        with pytest.raises(ValueError, match="none of|hold no window"):
+            ReadoutSettings(**wrong)
+
+
+def test_empty_pixels_look_like_the_real_ones(data_dir):
+    """The night sky is fitted to the mean charge of half of the pixels; the other half is the check."""
+    path = Path(__file__).parents[2] / "analysis" / "validation" / "electronics.py"
+    if not path.is_file():
+        pytest.skip("analysis/ is not beside the tests")
+    spec = importlib.util.spec_from_file_location("validation_electronics", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    files = [data_dir / f"magic_real/20131004_M{t}_05029747.003_Y_MagicCrab-W0.40+035.root" for t in (1, 2)]
+    records = module.pedestal_check(tuple(files))
+    checked = [record for record in records if record.used_for == "check"]
+    assert len(checked) == 4
+    assert all(record.passes for record in checked), checked
+    for record in records:
+        if record.quantity.startswith("charge"):
+            assert record.simulated == pytest.approx(record.real, abs=0.25), record
+        if record.quantity.startswith("arrival time"):
+            assert record.simulated == pytest.approx(record.real, abs=8.0), record

@@ -1,5 +1,6 @@
 """The next-neighbour trigger against brute force, and the preparation against the trigger."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicnn.camera import Camera
+from magicnn.simulation.accidentals import accidental_rates
 from magicnn.simulation.settings import ReadoutSettings, TriggerSettings
 from magicnn.simulation.trigger import could_trigger, trigger_logic, trigger_sample
 
@@ -111,3 +113,39 @@ def test_preparation_loses_nothing(telescopes, n_pe):
         signals = analogue_signals(pixels, arrival, trial % 2, chain, random_state((trial, n_pe)), out=room)
         n_triggers += trigger_sample(signals, trial % 2, LOGIC) >= 0
     assert n_triggers <= (0 if n_pe == 5 else 0.1 * n_trials)
+
+
+def test_raised_thresholds_and_unusable_pixels():
+    trio = LOGIC.triangles[10]
+    for factor, expected in ((1.2, 40), (2.0, -1), (np.inf, -1)):
+        factors = np.ones((2, CAMERA.n_pixels), dtype=np.float32)
+        factors[TELESCOPE, trio[0]] = factor
+        logic = trigger_logic(TriggerSettings(), CAMERA, ReadoutSettings().sample_ns, factors)
+        assert trigger_sample(pulses(trio, [40, 40, 40]), TELESCOPE, logic) == expected
+
+
+def test_sum_trigger_sums_clipped_signals_over_patches():
+    settings = TriggerSettings(kind="sum", sum_clip_pe=6.0, sum_threshold_pe=(20.0, 20.0))
+    logic = trigger_logic(settings, CAMERA, ReadoutSettings().sample_ns)
+    assert logic.patches.shape[1] == 19
+    assert np.isin(logic.patches, LOGIC.pixels).all()
+    patch = logic.patches[0]
+    assert trigger_sample(pulses(patch[:4], [40] * 4, amplitude=5.5), TELESCOPE, logic) == 40
+    assert trigger_sample(pulses(patch[:4], [40] * 4, amplitude=4.5), TELESCOPE, logic) == -1
+    assert trigger_sample(pulses(patch[:3], [40] * 3, amplitude=100.0), TELESCOPE, logic) == -1, "clipped at 6"
+    assert could_trigger(np.repeat(patch[:5].astype(np.int32), 2), CAMERA.n_pixels, logic)
+    assert not could_trigger(np.repeat(patch[:3].astype(np.int32), 2), CAMERA.n_pixels, logic)
+
+
+def test_accidental_rates_follow_thresholds(telescopes):
+    low = accidental_rates(telescopes, n_samples=1 << 19)
+    strict = replace(telescopes, logic=replace(telescopes.logic, threshold_pe=(5.0, 5.0)))
+    high = accidental_rates(strict, n_samples=1 << 19)
+    width_s = telescopes.logic.width_samples * telescopes.settings.readout.sample_ns * 1e-9
+    for telescope in range(2):
+        assert high.pixel_hz[telescope] < 0.6 * low.pixel_hz[telescope]
+        triangles = len(telescopes.logic.triangles)
+        expected = 3.0 * low.pixel_hz[telescope] ** 3 * width_s**2 * triangles
+        assert low.telescope_hz[telescope] == pytest.approx(expected)
+        assert 1e3 < low.telescope_hz[telescope] < 1e5
+    assert low.stereo_hz == pytest.approx(2.0 * low.telescope_hz[0] * low.telescope_hz[1] * 180e-9)
