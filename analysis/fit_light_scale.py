@@ -1,8 +1,8 @@
 """Fit the light scale to one effective area: python analysis/fit_light_scale.py --output runs/light_scale.
 
 Gammas of 100 to 139 GeV on the 0.4 deg ring, zenith 20 deg. The showers are simulated once with more light than is
-expected; for each trial scale every photoelectron is kept with the same random number, so the scales differ by the light
-alone. Events count that trigger both telescopes and keep a size above 50 phe in both after cleaning. Their effective
+expected; for each trial scale every photoelectron is kept with the same random number, so the scales differ by the
+light alone. Events count that trigger both telescopes and keep a size above 50 phe in both after cleaning. Their effective
 area times the efficiencies of the usual cuts (0.9 for hadronness, 0.75 for the angle) is set equal to that of MAGIC's
 public data of run 5029747 in the same bin. Stopped and started again, it continues.
 """

@@ -125,7 +125,7 @@ def detector(settings: DetectorSettings, camera: Camera | None = None) -> Detect
 
 
 def _threshold_factors(readout: ReadoutSettings, extra: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """Raise the thresholds of lit pixels with the spread of their photoelectrons, as the control of their rates does."""
+    """Raise the thresholds of lit pixels with the spread of their photoelectrons, as individual rate control does."""
     factors = []
     for telescope, rates in enumerate(extra):
         factor = np.sqrt(1.0 + rates / max(readout.night_sky_pe_per_ns[telescope], 0.01))

@@ -1,8 +1,8 @@
 """The trigger: three touching pixels above threshold at the same time, or a sum over a patch, in both telescopes.
 
-MAGIC's first level looks for three next neighbours in 19 overlapping macrocells of 37 pixels. Here they are looked for in
-all 547 pixels at once: three pixels that touch lie in one macrocell wherever the cells overlap, so the layout, which no
-publication that we read states, would matter at the rim only.
+MAGIC's first level looks for three next neighbours in 19 overlapping macrocells of 37 pixels. Here they are looked for
+in all 547 pixels at once: three pixels that touch lie in one macrocell wherever the cells overlap, so the layout,
+which no publication that we read states, would matter at the rim only.
 """
 
 from __future__ import annotations
