@@ -2,9 +2,9 @@
 
 Gammas of 100 to 139 GeV on the 0.4 deg ring, zenith 20 deg. The showers are simulated once with more light than is
 expected; for each trial scale every photoelectron is kept with the same random number, so the scales differ by the
-light alone. Events count that trigger both telescopes and keep a size above 50 phe in both after cleaning. Their effective
-area times the efficiencies of the usual cuts (0.9 for hadronness, 0.75 for the angle) is set equal to that of MAGIC's
-public data of run 5029747 in the same bin. Stopped and started again, it continues.
+light alone. Events count that trigger both telescopes and keep a size above 50 phe in both after cleaning. Their
+effective area times the efficiencies of the usual cuts (0.9 for hadronness, 0.75 for the angle) is set equal to that
+of MAGIC's public data of run 5029747 in the same bin. Stopped and started again, it continues.
 """
 
 from __future__ import annotations
