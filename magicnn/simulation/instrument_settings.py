@@ -194,7 +194,7 @@ class TriggerSettings(Settings):
     """The telescopes' triggers must be this close in time."""
     sum_clip_pe: float = Field(default=6.0, gt=0)
     """Sum trigger: amplitude at which the signal of a pixel is clipped, against afterpulses."""
-    sum_threshold_pe: Pair = (21.0, 23.0)
+    sum_threshold_pe: Pair = (22.0, 25.0)
     """Sum trigger: threshold on the sum over a patch, in amplitudes of one photoelectron."""
 
     @model_validator(mode="after")
@@ -225,7 +225,7 @@ class LightBudget(Settings):
     """Photoelectrons that the first dynode collects."""
     photocathode_gain: float = Field(default=1.14, gt=0, le=2)
     """Quantum efficiency of the present photomultipliers over that of the curve's."""
-    residual: float = Field(default=0.531, gt=0, le=2)
+    residual: float = Field(default=0.548, gt=0, le=2)
     """What is left over: fitted to one effective area."""
 
     @property
