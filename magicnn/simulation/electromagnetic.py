@@ -2,7 +2,8 @@
 
 Energies in MeV, paths in g/cm2. Bremsstrahlung and pair production follow Bethe and Heitler with the screening
 functions of J. C. Butcher and H. Messel, Nucl. Phys. 20 (1960) 15, as in EGS4 (SLAC-265) and the Geant4 Physics
-Reference Manual, normalised to the radiation length of air.
+Reference Manual, normalised to the radiation length of air. The number of interactions of a photon comes from NIST's
+XCOM tables.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magicnn.simulation.atmosphere import read_table
 from magicnn.simulation.compiled import RandomState, compiled, exponential, normal_pair, uniform
 from magicnn.simulation.particles import ELECTRON_MASS_MEV, MUON_MASS_MEV
 
@@ -126,12 +128,46 @@ def _bremsstrahlung_integrals(energy_mev: float, cut_mev: float) -> tuple[float,
 
 
 def pair_cross_section_cm2_g(energy_mev: float) -> float:
-    """Give the cross section for pair production by a photon, per gram of air."""
-    return _pair_integral(energy_mev) / RADIATION_LENGTH_G_CM2
+    """Give the cross section for pair production by a photon of 10 MeV or more, per gram of air.
+
+    Notes
+    -----
+    XCOM's sum over the fields of nuclei and electrons; above its last energy, 100 GeV, the theory of Bethe and Heitler
+    continues it. That theory alone is 4.3 % too high at 30 MeV, 2.5 % at 100 MeV and 0.8 % at 1 GeV.
+    """
+    return _pair_theory_cm2_g(energy_mev) * float(_xcom_ratio(energy_mev, 1))
 
 
 def compton_cross_section_cm2_g(energy_mev: ArrayLike) -> Floats:
-    """Give the Klein-Nishina cross section per gram of air."""
+    """Give the cross section for incoherent scattering of a photon of 10 MeV or more, per gram of air.
+
+    Notes
+    -----
+    XCOM's, which holds radiative corrections to Klein's and Nishina's: 0.4 % at 20 MeV, 1 % at 100 MeV.
+    """
+    return np.asarray(_klein_nishina_cm2_g(energy_mev) * _xcom_ratio(energy_mev, 0))
+
+
+def _pair_theory_cm2_g(energy_mev: float) -> float:
+    return _pair_integral(energy_mev) / RADIATION_LENGTH_G_CM2
+
+
+@cache
+def _xcom_ratios() -> Floats:
+    """Tabulate the logarithm of the energy, and XCOM's cross sections over theory's: incoherent, pair production."""
+    energy, incoherent, nuclear, triplet = read_table("photon_cross_sections.txt").T
+    pair = np.array([_pair_theory_cm2_g(float(e)) for e in energy])
+    table = np.stack([np.log(energy), incoherent / _klein_nishina_cm2_g(energy), (nuclear + triplet) / pair])
+    table.setflags(write=False)
+    return table
+
+
+def _xcom_ratio(energy_mev: ArrayLike, process: int) -> Floats:
+    table = _xcom_ratios()
+    return np.asarray(np.interp(np.log(np.asarray(energy_mev, dtype=np.float64)), table[0], table[1 + process]))
+
+
+def _klein_nishina_cm2_g(energy_mev: ArrayLike) -> Floats:
     k = np.asarray(energy_mev, dtype=np.float64) / ELECTRON_MASS_MEV
     log = np.log1p(2.0 * k)
     # sigma = 2 pi r_e^2 {...}; _HALF_K / m_e is 2 pi r_e^2 times the electrons per gram.

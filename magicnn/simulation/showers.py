@@ -23,7 +23,7 @@ from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.medium import Medium, medium
 from magicnn.simulation.particles import ELECTRON, HELIUM, MASS_MEV, MUON_MINUS, PHOTON, PROTON
 from magicnn.simulation.tracks import DEPTH_BIN_G_CM2, N_DEPTH_BINS
-from magicnn.simulation.transport import follow
+from magicnn.simulation.transport import CONVERT_AT_START, follow
 
 __all__ = ["TELESCOPE_RADIUS_M", "Environment", "ShowerLight", "ShowerTruth", "environment", "simulate_shower"]
 
@@ -140,6 +140,7 @@ def environment(
     field_down_ut: float = SITE.field_down_ut,
     telescope_radius_m: float = TELESCOPE_RADIUS_M,
     view_radius_deg: float = 2.2,
+    band_nm: tuple[float, float] = (290.0, 700.0),
     step_angle_rad: float = 0.08,
     thinning_energy_fraction: float = 0.0,
     thinning_max_weight: float = 10.0,
@@ -154,7 +155,7 @@ def environment(
         detection leave open; without effect on ``mode="photons"``.
     atmosphere : {"magic-winter", "magic-summer"}
     mode : {"photoelectrons", "photons"}
-        Detected light, or all photons of 290 nm to 700 nm without extinction, for validation.
+        Detected light, or all photons of `band_nm` without extinction, for validation.
     observation_level_m : float
         Height of the ground plane above sea level.
     field_north_ut, field_down_ut : float
@@ -163,6 +164,8 @@ def environment(
         Radius of the sphere around a reflector.
     view_radius_deg : float
         Photons farther from the pointing are dropped.
+    band_nm : tuple of float
+        Shortest and longest wavelength of ``mode="photons"``.
     step_angle_rad : float
         Root mean square angle of multiple scattering that ends an electron's step.
     thinning_energy_fraction, thinning_max_weight : float
@@ -194,7 +197,11 @@ def environment(
             raise ConfigError(f"{name} is {value}, expected {low:g} to {high:g}")
     air = load_atmosphere(atmosphere)
     field = geographic_from_magnetic(np.array([field_north_ut, 0.0, -field_down_ut]))
-    light = emitted_yield_table() if mode == "photons" else detected_yield_table(air, observation_level_m, light_scale)
+    light = (
+        emitted_yield_table(*band_nm)
+        if mode == "photons"
+        else detected_yield_table(air, observation_level_m, light_scale)
+    )
     # Plain floats: an integer here would make the kernels compile a second time.
     kernel = medium(
         air,
@@ -229,6 +236,7 @@ def simulate_shower(
     seed: int | Sequence[int],
     *,
     start_height_m: float | None = None,
+    first_interaction_m: float | None = None,
 ) -> tuple[ShowerLight, ShowerTruth]:
     """Simulate a shower and its light in the telescopes of all re-uses.
 
@@ -250,6 +258,8 @@ def simulate_shower(
         The same seed gives the same shower in any process.
     start_height_m : float, optional
         Where the particle starts above sea level; default 110 km.
+    first_interaction_m : float, optional
+        Height above sea level at which a gamma makes a pair, in place of a height drawn by lot; it starts there.
 
     Returns
     -------
@@ -282,6 +292,8 @@ def simulate_shower(
             f"a {particle} of {energy_gev} GeV from zenith {direction_zenith_deg} deg is outside what is simulated:"
             " more than 30 MeV kinetic energy, zenith 0 to 75 deg"
         )
+    if first_interaction_m is not None and (particle != "gamma" or start_height_m is not None):
+        raise InputError("first_interaction_m is for gammas, and leaves no choice of start_height_m")
     basis = pointing_basis(zeniths, azimuths)
     goal = targets(
         cores,
@@ -293,14 +305,15 @@ def simulate_shower(
         view_radius_deg=environment.view_radius_deg,
     )
     towards = direction_vector(direction_zenith_deg, direction_azimuth_deg)
-    height = _START_HEIGHT_M if start_height_m is None else start_height_m
+    start = start_height_m if first_interaction_m is None else first_interaction_m
+    height = _START_HEIGHT_M if start is None else start
     path = float(path_to_height_m(height, direction_zenith_deg, environment.observation_level_m))
     primary = np.concatenate([[species, energy_gev * 1e3], path * towards, -towards, [-path, 1.0]])
     kernel = environment.kernel._replace(thinning_mev=environment.thinning_energy_fraction * energy_gev * 1e3)
     room = _ROOM_FOR_LIGHT
     while True:
         profile = np.zeros(N_DEPTH_BINS)
-        book = np.array([0.0, 0.0, 0.0, -1.0, 0.0, 0.0])
+        book = np.array([0.0, 0.0, 0.0, -1.0 if first_interaction_m is None else CONVERT_AT_START, 0.0, 0.0])
         count = np.zeros(3, dtype=np.int64)
         state = random_state(seed)
         rows = follow(primary, kernel, goal, environment.light.per_metre, profile, book, count, room, state)

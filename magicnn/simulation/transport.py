@@ -40,12 +40,15 @@ from magicnn.simulation.particles import (
 )
 from magicnn.simulation.tracks import follow_electron, follow_heavy
 
-__all__ = ["follow"]
+__all__ = ["CONVERT_AT_START", "follow"]
 
 Floats = NDArray[np.float64]
 Light = NDArray[np.float32]
 
 _ROOM_ON_STACK = 4096
+
+CONVERT_AT_START = -2.0
+"""In place of the height of the first interaction: the primary photon makes a pair where it starts."""
 
 
 @compiled
@@ -59,6 +62,9 @@ def _follow_photon(p: Stack, stack: Stack, n: int, air: Medium, book: Floats, st
     j = int(e)
     e -= j
     path = exponential(state) / (air.photons[j, 0] + e * (air.photons[j + 1, 0] - air.photons[j, 0]))
+    is_pair_forced = book[3] == CONVERT_AT_START
+    if is_pair_forced:
+        path = 0.0
     height = height_above_sea(p, air)
     descent = -(p[7] + 2.0 * CURVATURE_PER_M * (p[2] * p[5] + p[3] * p[6]))
     bend = CURVATURE_PER_M * (1.0 - p[7] * p[7])
@@ -95,8 +101,8 @@ def _follow_photon(p: Stack, stack: Stack, n: int, air: Medium, book: Floats, st
     if energy < air.air[i, 4]:
         book[1] += energy * p[9]
         return n
-    if uniform(state) < air.photons[j, 1] + e * (air.photons[j + 1, 1] - air.photons[j, 1]):
-        if energy > 1000.0 and uniform(state) < 0.0025:
+    if is_pair_forced or uniform(state) < air.photons[j, 1] + e * (air.photons[j + 1, 1] - air.photons[j, 1]):
+        if energy > 1000.0 and not is_pair_forced and uniform(state) < 0.0025:
             # Photonuclear: the photon acts as a pion (vector dominance), with 1/400 of the pair cross section.
             p[0] = PION_PLUS
             return interact(stack, n, p, air.hadrons, state)
@@ -171,7 +177,8 @@ def follow(
         Receives the length (g/cm2) of electron tracks above the Cherenkov threshold in bins of vertical depth.
     book : float64 array, [6]
         Receives the energy (MeV) lost by ionisation, dropped below the thresholds, and arrived at the ground; the
-        height (m) of the first interaction, negative on entry; number and energy (MeV) of the muons at the ground.
+        height (m) of the first interaction, negative on entry, where `CONVERT_AT_START` has a primary photon make a
+        pair where it starts; number and energy (MeV) of the muons at the ground.
     count : int64 array, [3]
         Receives the number of photons, of steps, and 1 when the light was cut short for want of room.
     room : int
