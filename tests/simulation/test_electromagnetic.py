@@ -15,20 +15,55 @@ from magicnn.simulation.electromagnetic import (
 )
 
 
-@pytest.mark.parametrize("energy_gev", [20.0, 1e3, 1e5])
+@pytest.mark.parametrize("energy_gev", [100.0, 1e3, 1e5])
 def test_pair_production_takes_nine_sevenths_of_a_radiation_length(energy_gev):
     assert 1.0 / pair_cross_section_cm2_g(1e3 * energy_gev) == pytest.approx(9.0 / 7.0 * 36.66, abs=0.7)
 
 
-def test_pair_production_is_weaker_at_low_energy():
-    # XCOM (NIST), pair production in dry air at 100 MeV: 1.46e-2 cm2/g nucleus and electron fields.
-    assert pair_cross_section_cm2_g(100.0) == pytest.approx(1.46e-2, rel=0.04)
+@pytest.mark.parametrize(
+    ("energy_mev", "pair", "incoherent"),
+    [(30.0, 9.627e-3, 6.654e-3), (100.0, 1.4345e-2, 2.488e-3), (1e3, 1.9555e-2, 3.51e-4)],
+)
+def test_photons_interact_as_in_xcom(energy_mev, pair, incoherent):
+    # XCOM (NIST): 0.2146, 0.2762 and 1.301 barn for pairs at 30 MeV on nitrogen, oxygen and argon, and so on.
+    assert pair_cross_section_cm2_g(energy_mev) == pytest.approx(pair, rel=0.003)
+    assert compton_cross_section_cm2_g(energy_mev) == pytest.approx(incoherent, rel=0.003)
 
 
-def test_compton_scattering_agrees_with_klein_and_nishina():
-    # XCOM (NIST), incoherent scattering in dry air: 0.0636 cm2/g at 1 MeV, 0.0155 at 10 MeV.
-    assert compton_cross_section_cm2_g(1.0) == pytest.approx(0.0636, rel=0.01)
-    assert compton_cross_section_cm2_g(10.0) == pytest.approx(0.0155, rel=0.02)
+@pytest.mark.parametrize(("energy_mev", "attenuation"), [(10.0, 0.02045), (15.0, 0.01810), (20.0, 0.01705)])
+def test_attenuation_agrees_with_the_tables_of_nist(energy_mev, attenuation):
+    # J. H. Hubbell, S. M. Seltzer, NISTIR 5632, dry air.
+    total = pair_cross_section_cm2_g(energy_mev) + compton_cross_section_cm2_g(energy_mev)
+    assert total == pytest.approx(attenuation, rel=0.002)
+
+
+def test_pair_production_beyond_the_tables_continues():
+    steps = np.array([pair_cross_section_cm2_g(e) for e in (0.9e5, 1e5, 1.1e5, 1e6)])
+    assert (np.diff(steps) > 0.0).all()
+    assert steps[-1] / steps[0] < 1.003
+
+
+# F. Tessier, I. Kawrakow, Nucl. Instrum. Methods B 266 (2008) 625: k dsigma/dk (beta/Z)^2 in millibarn for oxygen.
+TESSIER_KAWRAKOW = {
+    100.0: {0.1: 14.531, 0.2: 13.114, 0.5: 10.311, 0.8: 8.771},
+    400.0: {0.1: 14.648, 0.2: 13.344, 0.5: 10.846, 0.8: 10.175},
+    1000.0: {0.1: 14.665, 0.2: 13.385, 0.5: 10.973, 0.8: 10.561},
+}
+
+
+@pytest.mark.parametrize("kinetic_mev", TESSIER_KAWRAKOW)
+def test_bremsstrahlung_spectrum_has_the_tabulated_shape(kinetic_mev):
+    # The ratios of the tabulated cross sections give the expected numbers between the tabulated shares of energy.
+    state = random_state(8)
+    energy = kinetic_mev + 0.511
+    shares = np.array([sample_bremsstrahlung(energy, state) for _ in range(60000)]) / kinetic_mev
+    table = TESSIER_KAWRAKOW[kinetic_mev]
+    edges = np.array(list(table))
+    fine = np.linspace(edges[0], edges[-1], 2001)
+    density = np.interp(fine, edges, list(table.values())) / fine
+    expected = np.array([np.trapezoid(np.where(fine <= edge, density, 0.0), fine) for edge in edges[1:]])
+    drawn = np.array([((shares > edges[0]) & (shares <= edge)).sum() for edge in edges[1:]])
+    np.testing.assert_allclose(drawn / drawn[-1], expected / expected[-1], atol=0.02)
 
 
 @pytest.mark.parametrize(
