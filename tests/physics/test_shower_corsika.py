@@ -1,8 +1,7 @@
 """Our showers against real CORSIKA showers of the same start, air, field and telescopes."""
 
 import pytest
-
-from analysis.validation.corsika import GIVEN_HEIGHT, compare_corsika, mean_ratio, read_showers
+from validation.corsika import GIVEN_HEIGHT, compare_corsika, mean_ratio, read_showers
 
 FILES = ("gamma_100gev_1216.eventio", "3_gammas_reuse_5.dat")
 

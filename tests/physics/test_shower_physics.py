@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-
-from analysis.validation import cascade
-from analysis.validation.cascade import (
+from validation import cascade
+from validation.cascade import (
     GEANT4_DENSITY_PER_M2,
     GEANT4_TRACK_LENGTH_GCM2,
     lateral_light,
     mean_profile,
 )
+
 from magicnn.array import TELESCOPES_M
 from magicnn.simulation.atmosphere import load_atmosphere
 from magicnn.simulation.showers import environment, simulate_shower
@@ -127,7 +127,7 @@ def test_emission_heights_and_time_spread(gammas_100_gev):
 
 
 def test_cascade_agrees_with_geant4():
-    # Geant4 11.4, 200 gammas without field: see analysis.validation.cascade. Both have an error of 1.3 to 2 %.
+    # Geant4 11.4, 200 gammas without field: see validation.cascade. Both have an error of 1.3 to 2 %.
     calm = environment(
         light_scale=1.0, mode="photons", view_radius_deg=80.0, telescope_radius_m=5.0, field_north_ut=0.0,
         field_down_ut=0.0,
