@@ -89,6 +89,7 @@ SCHEMA: Mapping[str, ColumnSpec] = MappingProxyType(
         ),
         "true_xmax_gcm2": ColumnSpec("float64", "g/cm2", "slant depth of the shower maximum", is_truth=True),
         "true_pe": ColumnSpec("float32", "phe", "photoelectrons of the shower in the camera", "telescope", True),
+        "true_n_muons": ColumnSpec("float32", "", "muons of the shower that reach the ground", is_truth=True),
         "true_pixel_pe": ColumnSpec("uint16", "phe", "photoelectrons of the shower in each pixel", "pixel", True),
     }
 )

@@ -67,7 +67,7 @@ COLUMNS = (
 )
 """Columns of ``SCHEMA`` that every production fills."""
 
-TRUTH_COLUMNS = ("true_pixel_pe",)
+TRUTH_COLUMNS = ("true_n_muons", "true_pixel_pe")
 """Those that it fills only when asked to (``keep_truth``)."""
 
 
@@ -285,6 +285,7 @@ def _columns(
         "true_first_interaction_m": truth.first_interaction_height_m,
         "true_xmax_gcm2": truth.xmax_gcm2,
         "true_pe": event.true_pe,
+        "true_n_muons": truth.n_muons,
         "true_pixel_pe": event.true_pixel_pe,
     }
 
