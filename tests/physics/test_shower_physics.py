@@ -6,12 +6,12 @@ from validation import cascade
 from validation.cascade import (
     GEANT4_DENSITY_PER_M2,
     GEANT4_TRACK_LENGTH_GCM2,
+    expected_profile,
     lateral_light,
     mean_profile,
 )
 
 from magicnn.array import TELESCOPES_M
-from magicnn.simulation.atmosphere import load_atmosphere
 from magicnn.simulation.showers import environment, simulate_shower
 
 RADII_M = np.array([20.0, 40.0, 80.0, 100.0, 120.0, 130.0, 160.0, 190.0])
@@ -73,22 +73,6 @@ def peak_of(profile):
     k = int(np.argmax(smooth))
     a, b, _ = np.polyfit(np.arange(-4.0, 5.0), smooth[k - 4 : k + 5], 2)
     return 10.0 * (k + 0.5 - 0.5 * b / a), smooth[k] / 10.0
-
-
-def expected_profile(energy_gev, depth):
-    """Electrons above the local Cherenkov threshold: Greisen's profile times the energy spectrum of Nerling et al."""
-    y = np.log(energy_gev / 0.081)
-    t = depth / 36.66
-    s = 3.0 * t / (t + 2.0 * y)
-    number = 0.31 / np.sqrt(y) * np.exp(t * (1.0 - 1.5 * np.log(s)))
-    air = load_atmosphere()
-    threshold = air.cherenkov_threshold_mev(air.height_m(depth), 0.511)
-    energy = np.geomspace(1.0, 1e6, 4000)
-    shape = energy / (
-        (energy + 6.42522 - 1.53183 * s[:, None]) * (energy + 168.168 - 42.1368 * s[:, None]) ** s[:, None]
-    )
-    above = np.where(energy > threshold[:, None], shape, 0.0)
-    return number * above.sum(axis=1) / shape.sum(axis=1)
 
 
 def test_photon_density_per_100_gev(gammas_100_gev):
