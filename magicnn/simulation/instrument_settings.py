@@ -217,7 +217,7 @@ class LightBudget(Settings):
 
     unshadowed_mirror: float = Field(default=0.96, gt=0, le=1)
     """Mirror that light reaches, over the disc of 239 m2 that is simulated."""
-    focused_share: float = Field(default=0.915, gt=0, le=1)
+    focused_share: float = Field(default=0.922, gt=0, le=1)
     """Reflected light that falls into the spot, over all that the reflectivity curve counts."""
     camera_window: float = Field(default=0.92, gt=0, le=1)
     """Transmission of the camera's window."""
@@ -225,7 +225,7 @@ class LightBudget(Settings):
     """Photoelectrons that the first dynode collects."""
     photocathode_gain: float = Field(default=1.14, gt=0, le=2)
     """Quantum efficiency of the present photomultipliers over that of the curve's."""
-    residual: float = Field(default=0.548, gt=0, le=2)
+    residual: float = Field(default=0.569, gt=0, le=2)
     """What is left over: fitted to one effective area."""
 
     @property
