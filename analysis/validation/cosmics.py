@@ -14,7 +14,7 @@ from magicnn.io.eventset import EventSet
 from magicnn.io.formats import open_events
 from validation.drawing import COLOURS, panels
 from validation.lines import Figure, Group, Line
-from validation.rates import cosmic_protons
+from validation.rates import cosmic_rays
 from validation.store import Store
 
 __all__ = ["validate"]
@@ -30,7 +30,7 @@ def validate(store: Store, figures: Path) -> Group:
         return Group((), (), "the real files are not here")
     real = open_events(sorted(folder.glob("*_Y_*.root"))).read()
     real_features = extract_features(real)
-    sample = cosmic_protons(store)
+    sample = cosmic_rays(store, "proton")
     with EventSet(sample.path) as events:
         simulated = next(iter(events.batches(min(400, len(events)))))
     chosen = {"real": _chosen(real_features), "simulated": _chosen(sample.features)}

@@ -47,10 +47,20 @@ GROUPS: Mapping[str, Entry] = {
         "counts them.",
         "validation.light",
     ),
+    "corsika": Entry(
+        "Light beside CORSIKA's showers",
+        "Each CORSIKA shower beside showers of ours of its energy, first interaction, magnetic field and distances.",
+        "validation.corsika_group",
+    ),
     "muons": Entry(
         "Muon rings",
         "Vertical muons that start just high enough to make the whole ring.",
         "validation.muons",
+    ),
+    "electronics": Entry(
+        "Empty pixels beside pedestal events",
+        "Simulated empty pixels beside the pedestal events of a real run.",
+        "validation.pedestals",
     ),
     "images": Entry("Images of gammas", "Ring gammas at zenith 19 to 21 deg.", "validation.images"),
     "area": Entry(
@@ -59,7 +69,11 @@ GROUPS: Mapping[str, Entry] = {
         "of three zenith ranges.",
         "validation.area",
     ),
-    "rates": Entry("Trigger rate of cosmic rays", "Protons at zenith 18 to 22 deg.", "validation.rates"),
+    "rates": Entry(
+        "Trigger rate of cosmic rays",
+        "Protons and helium at zenith 18 to 22 deg. Heavier nuclei, with their higher thresholds, are not simulated.",
+        "validation.rates",
+    ),
     "cosmics": Entry(
         "Real cosmic rays beside simulated ones",
         "Two hundred real events; what they are is not known, so shapes are shown, not judged.",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.baselines.forest import ForestSettings, ParticleForest
-from magicnn.evaluation.classification import roc_auc
+from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable, concatenate_features, extract_features
 from magicnn.io.eventset import EventSet
 from magicnn.splits import split_by_shower
@@ -20,19 +20,25 @@ from validation.store import Store
 
 __all__ = ["validate"]
 
+Floats = NDArray[Any]
+
 _SIZES_PE = ((50.0, 125.0, 0.87), (125.0, 400.0, 0.92), (400.0, math.inf, 0.965))
+_ZENITH = "za05to35"
 _MOST_EVENTS = 30_000
 _TOO_GOOD = 0.995
 
 
 def _features(paths: list[Path], store: Store, number: int) -> FeatureTable | None:
-    """Features of the first events of each file, kept beside the other results."""
-    tables = []
+    """Features of the first events of each of some event sets, kept beside the other results."""
+    tables: list[FeatureTable] = []
     for path in paths:
-        kept = store.folder / f"{path.stem}_{path.stat().st_mtime_ns}_{number}_features.h5"
+        wanted = number - sum(map(len, tables))
+        if wanted <= 0:
+            break
+        kept = store.folder / f"{path.parent.name}_{path.stem}_{path.stat().st_mtime_ns}_{wanted}_features.h5"
         if not kept.is_file():
             with EventSet(path) as events:
-                extract_features(next(iter(events.batches(number)))).save(kept)
+                extract_features(next(iter(events.batches(min(wanted, len(events)))))).save(kept)
         tables.append(FeatureTable.load(kept))
     return concatenate_features(tables) if tables else None
 
@@ -43,29 +49,29 @@ def validate(store: Store, figures: Path) -> Group:
     if folder is None:
         return Group((), (), "no production was given")
     number = store.number(_MOST_EVENTS, 500)
-    code = "za05to35"
-    gammas = _features(sorted(folder.rglob(f"gamma_diffuse_{code}*.h5")), store, number)
-    protons = _features(sorted(folder.rglob(f"proton_{code}*.h5")), store, number)
+    gammas, protons = (
+        _features(sorted(folder.glob(f"{name}_{_ZENITH}/*.h5")), store, number) for name in ("gamma_diffuse", "proton")
+    )
     if gammas is None or protons is None:
-        return Group((), (), f"the production has no gamma_diffuse_{code} or no proton_{code}")
+        return Group((), (), f"the production has no gamma_diffuse_{_ZENITH} or no proton_{_ZENITH}")
     table = concatenate_features([gammas, protons])
     part = split_by_shower(table["shower_id"], (0.5, 0.5), seed=1)
     forest = ParticleForest.fit(table.select(part == 0), ForestSettings(n_jobs=1, n_trees=100), seed=1)
     test = table.select(part == 1)
     score = forest.predict(test)
     is_gamma = test["true_particle"] == 22
+    weight = event_weight(test.columns)
     size = test["size_pe"].min(axis=1)
     lines, curves = [], []
     for low, high, bar in _SIZES_PE:
         chosen = (size > low) & (size < high) & np.isfinite(score)
-        g, p = score[chosen & is_gamma], score[chosen & ~is_gamma]
-        name = f"size above {low:g} phe" if math.isinf(high) else f"size {low:g} to {high:g} phe"
+        g, p = (chosen & k for k in (is_gamma, ~is_gamma))
+        name = f"above {low:g} phe" if math.isinf(high) else f"{low:g} to {high:g} phe"
         lines.append(
             Line(
                 f"auc_{low:g}",
-                f"area under the ROC curve, {len(g)} diffuse gammas and {len(p)} protons, smaller {name}",
-                roc_auc(g, p),
-                _error(g, p),
+                f"area under the ROC curve, {g.sum()} diffuse gammas and {p.sum()} protons, smaller size {name}",
+                *_area(score, weight, test["shower_id"], g, p),
                 "",
                 bar - 0.01,
                 _TOO_GOOD,
@@ -77,17 +83,37 @@ def validate(store: Store, figures: Path) -> Group:
         curves.append((name, g, p))
     with panels(figures / "separation.png", 1) as (ax,):
         for colour, (name, g, p) in zip(COLOURS, curves, strict=False):
-            cut = np.unique(np.concatenate([g, p]))
-            ax.plot([np.mean(g > c) for c in cut], [np.mean(p > c) for c in cut], color=colour, label=name)
+            cuts = np.quantile(score[g], np.linspace(0.0, 1.0, 201))
+            kept = [[np.average(score[k] > c, weights=weight[k]) for c in cuts] for k in (g, p)]
+            ax.plot(*kept, color=colour, label=f"size {name}")
         ax.set(xlabel="gammas kept", ylabel="protons kept", yscale="log", ylim=(1e-3, 1.0))
     return Group(lines, (Figure("separation.png", "Protons kept against diffuse gammas kept, zenith 5 to 35 deg."),))
 
 
-def _error(gamma: NDArray[Any], proton: NDArray[Any]) -> float:
-    """Error of the area (J. A. Hanley, B. J. McNeil, Radiology 143 (1982) 29), events taken as independent."""
-    if not (len(gamma) and len(proton)):
-        return math.nan
-    a = roc_auc(gamma, proton)
-    q1, q2 = a / (2.0 - a), 2.0 * a * a / (1.0 + a)
-    variance = a * (1.0 - a) + (len(gamma) - 1) * (q1 - a * a) + (len(proton) - 1) * (q2 - a * a)
-    return math.sqrt(max(variance, 0.0) / (len(gamma) * len(proton)))
+def _area(
+    score: Floats, weight: Floats, shower: NDArray[np.int64], gamma: NDArray[np.bool_], proton: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Weighted area under the ROC curve, and its error from showers in Poisson numbers."""
+    if not (gamma.any() and proton.any()):
+        return math.nan, math.nan
+    generator = np.random.default_rng(0)
+    values = []
+    for replica in range(101):
+        drawn = []
+        for chosen in (gamma, proton):
+            _, index = np.unique(shower[chosen], return_inverse=True)
+            times = generator.poisson(1.0, index.max() + 1)[index] if replica else np.ones(len(index))
+            drawn.append(times * weight[chosen])
+        everything = np.concatenate([score[gamma], score[proton]])
+        values.append(_weighted_area(everything, *drawn))
+    return values[0], float(np.std(values[1:]))
+
+
+def _weighted_area(score: Floats, gamma_weight: Floats, proton_weight: Floats) -> float:
+    """Share of pairs in which the gamma has the larger score, ties half."""
+    level, index = np.unique(score, return_inverse=True)
+    n = len(gamma_weight)
+    g = np.bincount(index[:n], gamma_weight, len(level))
+    p = np.bincount(index[n:], proton_weight, len(level))
+    below = np.cumsum(p) - 0.5 * p
+    return float((g * below).sum() / (g.sum() * p.sum()))
