@@ -21,6 +21,7 @@ __all__ = ["ExampleShower", "look_at", "triggering_shower"]
 
 Floats = NDArray[np.float64]
 
+_MAP_HALF_WIDTH_M = 255.0
 _GROUND_CELLS = 34
 
 
@@ -72,7 +73,7 @@ def look_at(
     *,
     telescopes_m: ArrayLike = TELESCOPES_M,
     start_height_m: float | None = None,
-    map_half_width_m: float = 255.0,
+    map_half_width_m: float = _MAP_HALF_WIDTH_M,
 ) -> ExampleShower:
     """Simulate a shower, its light all over the ground, and the telescopes.
 
@@ -141,7 +142,7 @@ def look_at(
 
 
 def triggering_shower(settings: ProductionSettings, seed: int, *, most: int = 2000) -> ExampleShower:
-    """Find the first shower of a production that triggers the telescopes.
+    """Find the first shower of a production that triggers the telescopes where its map of the ground shows them.
 
     Parameters
     ----------
@@ -159,15 +160,17 @@ def triggering_shower(settings: ProductionSettings, seed: int, *, most: int = 20
     simulation = simulator(settings, seed)
     for index in range(most):
         thrown = throw_shower(settings, seed, index)
-        if not len(thrown.core_x_m):
+        cores = np.column_stack([thrown.core_x_m, thrown.core_y_m])
+        near = np.hypot(*cores.T) < _MAP_HALF_WIDTH_M - 2.0 * np.hypot(*TELESCOPES_M[0, :2])
+        if not near.any():
             continue
         words = seed_sequence(seed, settings.name, "show", index).generate_state(2, np.uint32)
         shown = look_at(
             settings.primary,
             thrown.energy_gev,
             (thrown.zenith_deg, thrown.azimuth_deg),
-            np.column_stack([thrown.core_x_m, thrown.core_y_m]),
-            np.column_stack([thrown.pointing_zenith_deg, thrown.pointing_azimuth_deg]),
+            cores[near],
+            np.column_stack([thrown.pointing_zenith_deg, thrown.pointing_azimuth_deg])[near],
             simulation.environment,
             simulation.detector,
             [int(word) for word in words],

@@ -61,11 +61,11 @@ def save_picture(shown: ExampleShower, path: Path) -> None:
 
     with figure_style():
         figure = Figure(figsize=(13.5, 7.6), layout="constrained")
-        grid = figure.add_gridspec(2, 3, width_ratios=(0.85, 1.0, 1.0))
-        draw_development(figure.add_subplot(grid[0, 0]), shown)
-        draw_ground(figure.add_subplot(grid[1, 0]), shown)
-        for telescope in range(len(shown.telescopes_m)):
-            charge, time = (figure.add_subplot(grid[telescope, column]) for column in (1, 2))
+        parts: Any = figure.subfigures(1, 2, width_ratios=(1.0, 2.1))
+        development, ground = parts[0].subplots(2, 1, height_ratios=(1.0, 1.25))
+        draw_development(development, shown)
+        draw_ground(ground, shown)
+        for telescope, (charge, time) in enumerate(parts[1].subplots(len(shown.telescopes_m), 2)):
             draw_camera(charge, time, shown, telescope)
         figure.suptitle(_title(shown), fontsize=12)
         with atomic_path(path) as partial:
