@@ -46,6 +46,7 @@ _THRESHOLDS = (
     ("59 – 61", 59.0, 61.0, "gamma_za50to62.yaml", 60.0, 4000.0, 250.0),
 )
 _SLOPE = 2.6
+_N_PARTS = 6
 _STEP, _SMOOTHING = 0.01, 0.06
 
 
@@ -143,6 +144,20 @@ def validate(store: Store, figures: Path) -> Group:
                 kind,
             )
         )
+    big = events.select(is_big_enough(size))
+    lines.append(
+        Line(
+            "threshold_analysis",
+            "threshold with both sizes above 50 phe, zenith 20 deg: peak of dN/dE for E^−2.6",
+            *peak_energy_gev(big, is_per_log=False)[:2],
+            "GeV",
+            0.7 * 75.0,
+            1.3 * 90.0,
+            "75 – 90 GeV (30 %)",
+            "LO_THRES of two DL3 files of run 5029747, 86 and 77 GeV",
+            digits=0,
+        )
+    )
     more, curves = _thresholds(store)
     _draw(figures / "area.png", found, curves)
     caption = (
@@ -193,7 +208,36 @@ def _thresholds(store: Store) -> tuple[list[Line], list[Any]]:
             ),
             *_plateau(low, label, log),
         ]
+        if low == 0.0:
+            lines += _parts(events)
     return lines, curves
+
+
+def _parts(events: Exposure) -> list[Line]:
+    """Show how far the peaks of parts of a sample lie from each other, with both definitions."""
+    lines = []
+    for is_per_log, name in ((False, "dN/dE"), (True, "dN/dlog E")):
+        peaks = [
+            peak_energy_gev(events.select(events.shower % _N_PARTS == k), is_per_log=is_per_log, smoothing=0.1)[0]
+            for k in range(_N_PARTS)
+        ]
+        for word, value in (("lowest", min(peaks)), ("highest", max(peaks))):
+            lines.append(
+                Line(
+                    f"parts_{word}_{'log' if is_per_log else 'linear'}",
+                    f"{word} peak of {name} among {_N_PARTS} parts of that sample, zenith 0 – 30 deg, smoothed by 0.1",
+                    value,
+                    math.nan,
+                    "GeV",
+                    math.nan,
+                    math.nan,
+                    "–",
+                    "scatter of the peak",
+                    "info",
+                    digits=0,
+                )
+            )
+    return lines
 
 
 def _plateau(low: float, label: str, log: tuple[float, float, Floats, Floats]) -> list[Line]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from validation.corsika import QUANTITIES, Record, compare_corsika
+from validation.corsika import GIVEN_HEIGHT, QUANTITIES, Record, compare_corsika, mean_ratio
 from validation.drawing import COLOURS, REFERENCE, panels
 from validation.lines import Figure, Group, Line
 from validation.store import Store
@@ -46,13 +46,6 @@ def _records(store: Store, path: Path) -> list[Record]:
     ]
 
 
-def _mean(records: list[Record], quantity: str) -> tuple[float, float, int]:
-    """Mean ratio of CORSIKA to ours over showers, and its error from the scatter of ours."""
-    mine = [r for r in records if r.quantity == quantity]
-    variance = sum((r.spread / r.ours) ** 2 * (1.0 + 1.0 / r.n_ours) for r in mine)
-    return float(np.mean([r.ratio for r in mine])), math.sqrt(variance) / len(mine), len(mine)
-
-
 def validate(store: Store, figures: Path) -> Group:
     """Judge the means over showers of CORSIKA over ours."""
     folder = None if store.data is None else store.data / "corsika_photons"
@@ -61,7 +54,8 @@ def validate(store: Store, figures: Path) -> Group:
     records = [r for name in _FILES for r in _records(store, folder / name)]
     lines = []
     for quantity in QUANTITIES:
-        ratio, error, n = _mean(records, quantity)
+        ratio, error = mean_ratio(records, quantity)
+        n = sum(r.quantity == quantity for r in records)
         label = _LABELS[quantity]
         is_light = quantity == "photons"
         low, high = (
@@ -98,6 +92,20 @@ def validate(store: Store, figures: Path) -> Group:
                     _SOURCE,
                 )
             )
+    ratio, error = mean_ratio(records, GIVEN_HEIGHT, is_weighted=True)
+    lines.append(
+        Line(
+            "corsika_given_height",
+            "photons, CORSIKA over those of our showers that shine from the same height, weighted mean",
+            ratio,
+            error,
+            "",
+            max(0.85, 1.0 - 2.0 * error),
+            min(1.15, 1.0 + 2.0 * error),
+            "1, within 2 standard deviations and within 0.85 – 1.15",
+            _SOURCE,
+        )
+    )
     _draw(figures / "corsika.png", records)
     caption = (
         "CORSIKA over the mean of ours, shower by shower (in the order of the files); bars: scatter of our showers; "
@@ -111,7 +119,7 @@ def _draw(path: Path, records: list[Record]) -> None:
         for ax, quantity in zip(axes, QUANTITIES, strict=True):
             mine = [r for r in records if r.quantity == quantity]
             ax.axhline(1.0, color=REFERENCE, lw=0.8)
-            ratio, error, _ = _mean(records, quantity)
+            ratio, error = mean_ratio(records, quantity)
             ax.axhspan(ratio - error, ratio + error, color=COLOURS[0], alpha=0.15)
             ax.errorbar(
                 range(len(mine)), [r.ratio for r in mine], [r.spread / r.ours for r in mine], fmt="o", color=COLOURS[0]

@@ -47,6 +47,13 @@ GROUPS: Mapping[str, Entry] = {
         "counts them.",
         "validation.light",
     ),
+    "geant4": Entry(
+        "Tracks and light beside Geant4",
+        "Vertical gammas of 100 GeV without magnetic field; Geant4 11.4 followed 200 of them through the same air, its "
+        "light was drawn in straight lines. It shares no code with this package, but read the differential cross "
+        "section of bremsstrahlung below 1 GeV from here.",
+        "validation.cascade_group",
+    ),
     "corsika": Entry(
         "Light beside CORSIKA's showers",
         "Each CORSIKA shower beside showers of ours of its energy, first interaction, magnetic field and distances.",

@@ -52,12 +52,12 @@ def expected_maximum(energy_gev: float) -> float:
 
     Notes
     -----
-    Greisen's profile (K. Greisen, Prog. Cosmic Ray Phys. 3 (1956) 1) half a radiation length deeper for gammas, times
-    the share of the energy spectrum of F. Nerling et al., Astropart. Phys. 24 (2006) 421, above the local threshold.
+    Greisen's profile (K. Greisen, Prog. Cosmic Ray Phys. 3 (1956) 1), which counts from the top of the air, times the
+    share of the energy spectrum of F. Nerling et al., Astropart. Phys. 24 (2006) 421, above the local threshold.
     """
     depth = np.arange(5.0, 900.0, 5.0)
     y = math.log(energy_gev / _CRITICAL_GEV)
-    t = np.maximum(depth / _X0 - 0.5, 0.1)
+    t = np.maximum(depth / _X0, 0.1)
     age = (3.0 * t / (t + 2.0 * y))[:, None]
     number = 0.31 / math.sqrt(y) * np.exp(t * (1.0 - 1.5 * np.log(age[:, 0])))
     air = load_atmosphere()

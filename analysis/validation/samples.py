@@ -67,6 +67,11 @@ class Exposure:
         """Join a column of all samples."""
         return np.concatenate([f[name] for f in self.features])
 
+    def select(self, chosen: NDArray[np.bool_]) -> Exposure:
+        """Return some of the events; without their features."""
+        arrays = (self.energy_gev, self.area_m2, self.per_gev, self.weight, self.shower)
+        return Exposure([], *(a[chosen] for a in arrays))
+
     def replicas(self, number: int = 200) -> NDArray[Any]:
         """Draw how often each event counts, [number, N]: showers, seen or not, come in Poisson numbers."""
         generator = np.random.default_rng(0)
