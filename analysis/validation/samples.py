@@ -69,8 +69,14 @@ class Exposure:
 
     def select(self, chosen: NDArray[np.bool_]) -> Exposure:
         """Return some of the events; without their features."""
-        arrays = (self.energy_gev, self.area_m2, self.per_gev, self.weight, self.shower)
-        return Exposure([], *(a[chosen] for a in arrays))
+        return Exposure(
+            [],
+            self.energy_gev[chosen],
+            self.area_m2[chosen],
+            self.per_gev[chosen],
+            self.weight[chosen],
+            self.shower[chosen],
+        )
 
     def replicas(self, number: int = 200) -> NDArray[Any]:
         """Draw how often each event counts, [number, N]: showers, seen or not, come in Poisson numbers."""
