@@ -24,7 +24,10 @@ def examples(seed: int) -> list[ExampleShower]:
 
     For the muon both telescopes stand at one place, so that its ring triggers them.
     """
-    surroundings, telescopes = environment(**SiteSettings().model_dump()), detector(DetectorSettings())
+    surroundings, telescopes = (
+        environment(**SiteSettings().model_dump(exclude={"light_budget"})),
+        detector(DetectorSettings()),
+    )
     found = []
     for particle in ("gamma", "proton"):
         for trial in range(200):

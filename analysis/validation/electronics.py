@@ -88,7 +88,8 @@ def dark_pixels(charge: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Find the pixels without a star and without a defect: mean and RMS near the camera's median."""
     mean, spread = charge.mean(axis=0), charge.std(axis=0)
     middle, usual = np.median(mean), np.median(spread)
-    return (mean < LIT_FACTOR * middle) & (mean > middle / LIT_FACTOR / 2) & (spread < 2 * usual) & (spread > 0)
+    is_usual = (mean < LIT_FACTOR * middle) & (mean > middle / LIT_FACTOR / 2) & (spread < 2 * usual) & (spread > 0)
+    return np.asarray(is_usual)
 
 
 def fitted_rate(charge: NDArray[np.float64], telescope: int, settings: ReadoutSettings) -> float:

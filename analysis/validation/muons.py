@@ -120,7 +120,7 @@ def ring_in_camera(energy_gev: float, seed: int) -> tuple[NDArray[Any], NDArray[
 
     None without a trigger.
     """
-    surroundings = environment(**SiteSettings().model_dump())
+    surroundings = environment(**SiteSettings().model_dump(exclude={"light_budget"}))
     both = np.zeros((2, 3))
     start = start_height_m(analytic_ring(surroundings.atmosphere, energy_gev, 0.0, 1.0)[1], 0.0)
     light, _ = simulate_shower(

@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 
 import numpy as np
-from magicnn.simulation.instrument_settings import ReadoutSettings
 
 from magicnn.simulation.electronics import electronics
+from magicnn.simulation.instrument_settings import ReadoutSettings
 from validation.drawing import COLOURS, panels
 from validation.electronics import dark_pixels, pedestal_check, real_pedestals, simulated_pedestals, with_sky
 from validation.lines import Figure, Group, Line

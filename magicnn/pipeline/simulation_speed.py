@@ -222,7 +222,7 @@ def first_shower() -> None:
 
 def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, reference_ms: list[float]) -> Any:
     """Yield keys with one value per repetition."""
-    surroundings = environment(**SiteSettings().model_dump())
+    surroundings = environment(**SiteSettings().model_dump(exclude={"light_budget"}))
 
     def repeated(work: Callable[[int], float]) -> list[float]:
         work(0)
