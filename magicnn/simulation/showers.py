@@ -16,12 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from magicnn.array import OBSERVATION_LEVEL_M, SITE, direction_vector, geographic_from_magnetic, pointing_basis
 from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.simulation.aiming import aimed_start
 from magicnn.simulation.atmosphere import Atmosphere, load_atmosphere, path_to_height_m
 from magicnn.simulation.cherenkov import YieldTable, detected_yield_table, emitted_yield_table, targets
 from magicnn.simulation.compiled import random_state
 from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.medium import Medium, medium
-from magicnn.simulation.particles import ELECTRON, HELIUM, MASS_MEV, MUON_MINUS, PHOTON, PROTON
+from magicnn.simulation.particles import CHARGE, ELECTRON, HELIUM, MASS_MEV, MUON_MINUS, PHOTON, PROTON
 from magicnn.simulation.tracks import DEPTH_BIN_G_CM2, N_DEPTH_BINS
 from magicnn.simulation.transport import CONVERT_AT_START, follow
 
@@ -257,7 +258,8 @@ def simulate_shower(
     seed : int or sequence of int
         The same seed gives the same shower in any process.
     start_height_m : float, optional
-        Where the particle starts above sea level; default 110 km.
+        Where the particle starts on its axis, above sea level. By default it starts at 110 km, a charged one beside
+        the axis, so that the magnetic field brings it onto the axis about where its shower begins.
     first_interaction_m : float, optional
         Height above sea level at which a gamma makes a pair, in place of a height drawn by lot; it starts there.
 
@@ -308,7 +310,10 @@ def simulate_shower(
     start = start_height_m if first_interaction_m is None else first_interaction_m
     height = _START_HEIGHT_M if start is None else start
     path = float(path_to_height_m(height, direction_zenith_deg, environment.observation_level_m))
-    primary = np.concatenate([[species, energy_gev * 1e3], path * towards, -towards, [-path, 1.0]])
+    position, flight = path * towards, -towards
+    if start is None and CHARGE[species] != 0.0:
+        position, flight, path = aimed_start(species, energy_gev * 1e3, towards, path, environment.kernel)
+    primary = np.concatenate([[species, energy_gev * 1e3], position, flight, [-path, 1.0]])
     kernel = environment.kernel._replace(thinning_mev=environment.thinning_energy_fraction * energy_gev * 1e3)
     room = _ROOM_FOR_LIGHT
     while True:

@@ -40,7 +40,7 @@ from magicnn.simulation.particles import (
     survives,
 )
 
-__all__ = ["DEPTH_BIN_G_CM2", "N_DEPTH_BINS", "follow_electron", "follow_heavy"]
+__all__ = ["BENDING_PER_UT_M", "DEPTH_BIN_G_CM2", "N_DEPTH_BINS", "follow_electron", "follow_heavy"]
 
 Floats = NDArray[np.float64]
 Light = NDArray[np.float32]
@@ -49,7 +49,7 @@ DEPTH_BIN_G_CM2 = 10.0
 """Width of the bins of vertical depth in which the length of electron tracks is counted."""
 N_DEPTH_BINS = 110
 
-_BENDING_PER_UT_M = 2.99792458e-4
+BENDING_PER_UT_M = 2.99792458e-4
 """Bending of a track of 1 MeV/c by 1 uT over 1 m: the speed of light in MeV/(uT m)."""
 _SCALE_HEIGHT_M = 7500.0
 _MAX_BENDING = 0.03
@@ -120,7 +120,7 @@ def follow_electron(
         path = min(path, air.step_angle2 * p_beta * p_beta / 5.2)
         step = path / density
         step *= 1.0 + uz * step / (2.0 * _SCALE_HEIGHT_M)
-        longest = min(_MAX_BENDING * energy / (_BENDING_PER_UT_M * 37.0), 800.0)
+        longest = min(_MAX_BENDING * energy / (BENDING_PER_UT_M * 37.0), 800.0)
         if step > longest or step < 0.0:
             step = longest
             path = density * step * (1.0 - uz * step / (2.0 * _SCALE_HEIGHT_M))
@@ -129,7 +129,7 @@ def follow_electron(
         # All deflection of the step happens at a random point of it.
         hinge = uniform(state)
         a, b = scattering_kick(path, p_beta, state)
-        bend = charge * _BENDING_PER_UT_M * step / energy
+        bend = charge * BENDING_PER_UT_M * step / energy
         vx, vy, vz = _turned(ux, uy, uz, a, b, bend, air)
 
         where = uniform(state)
@@ -277,16 +277,17 @@ def follow_heavy(
                 count[0] = _emit_from_heavy(p, step, sin2, low, high, h, height, air, goal, per_metre, distance, light,
                                             count[0], state)  # fmt: skip
         count[1] += 1
-        p[2] += step * ux
-        p[3] += step * uy
-        p[4] += step * uz
         p[8] += step * energy / momentum
         p[1] = energy - lost
         book[0] += lost * weight
         if charge != 0.0:
             a, b = scattering_kick(max(path, 1e-3), momentum * momentum / (energy * abs(charge)), state)
-            bend = charge * _BENDING_PER_UT_M * step / momentum
+            bend = charge * BENDING_PER_UT_M * step / momentum
             p[5], p[6], p[7] = _turned(ux, uy, uz, a, b, bend, air)
+        # The chord of an arc has the mean of the directions at its ends.
+        p[2] += 0.5 * step * (ux + p[5])
+        p[3] += 0.5 * step * (uy + p[6])
+        p[4] += 0.5 * step * (uz + p[7])
         if decay_length > 0.0:
             until_decay -= step / decay_length
         until_interaction -= path / free_path

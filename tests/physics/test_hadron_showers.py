@@ -92,10 +92,11 @@ def test_every_primary_flies_at_every_zenith_angle(particle, zenith_deg, surroun
         assert numbers.sum() > 0.0
 
 
-def test_electrons_shower_as_gammas_do_but_earlier():
-    # Without field, because that leads an electron off its axis before it showers.
-    straight = environment(light_scale=0.45, field_north_ut=0.0, field_down_ut=0.0)
-    electrons, _ = showers("electron", 300.0, 40, 7, straight)
-    gammas, _ = showers("gamma", 300.0, 40, 8, straight)
+@pytest.mark.parametrize("has_field", [False, True])
+def test_electrons_shower_as_gammas_do_but_earlier(has_field, surroundings):
+    # The field, too, must not lead an electron off its stated axis before it showers.
+    calm = environment(light_scale=0.45, field_north_ut=0.0, field_down_ut=0.0)
+    electrons, _ = showers("electron", 300.0, 40, 7, surroundings if has_field else calm)
+    gammas, _ = showers("gamma", 300.0, 40, 8, surroundings if has_field else calm)
     error = np.hypot(error_of_mean(electrons) / electrons.mean(), error_of_mean(gammas) / gammas.mean())
     assert electrons.mean() / gammas.mean() == pytest.approx(1.0, abs=0.15 + 2.5 * error)
