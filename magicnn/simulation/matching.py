@@ -18,7 +18,7 @@ __all__ = ["common_directions", "matched_selection", "true_offset_deg"]
 _N_OFFSET_BINS = 6
 _N_ZENITH_BINS = 3
 _N_ROUNDS = 5
-_COMMON_SHARE = 0.95
+_COMMON_SHARE = 0.75
 
 
 def true_offset_deg(columns: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -54,7 +54,7 @@ def common_directions(columns: Mapping[str, Any], candidates: Mapping[str, Any])
     Returns
     -------
     bool array, [N]
-        Whether the angle between direction and pointing is not greater than that of 95 % of the gammas.
+        Whether the angle between direction and pointing is not greater than that of 75 % of the gammas.
 
     Raises
     ------
