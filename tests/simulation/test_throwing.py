@@ -160,7 +160,7 @@ def test_matching_and_its_limits_know_weights():
     inner = true_offset_deg(gammas) < 3.0
     gammas = {name: values[inner] for name, values in gammas.items()}
     wanted, weighted = common_directions(protons, gammas), common_directions(part, gammas)
-    assert offset[wanted].max() == pytest.approx(3.0 * np.sqrt(0.95), abs=0.05)
+    assert offset[wanted].max() == pytest.approx(3.0 * np.sqrt(0.75), abs=0.05)
     assert (wanted[kept] == weighted).all()
     inside = {name: values[wanted] for name, values in protons.items()}
     some = {name: values[weighted] for name, values in part.items()}
