@@ -44,7 +44,9 @@ GEANT4_DENSITY_PER_M2 = {
     160.0: (11.55, 0.10),
     190.0: (8.39, 0.07),
 }
-"""200 vertical gammas of 100 GeV, and 60 of 1 TeV (maximum only), of our run of Geant4 11.4 (tools/geant4_reference.py).
+"""200 vertical gammas of 100 GeV, and 60 of 1 TeV (maximum only), of our run of Geant4 11.4.
+
+Made by tools/geant4_reference.py.
 
 Without magnetic field, started under 0.1 g/cm2 of MAGIC's winter air.
 

@@ -212,3 +212,24 @@ def test_step_size_does_not_change_the_light():
     ratio = coarse.mean() / fine.mean()
     error = np.hypot(coarse.mean(axis=1).std(), fine.mean(axis=1).std()) / np.sqrt(800) / fine.mean()
     assert abs(ratio - 1.0) < 0.02 + 2.0 * error
+
+
+@pytest.mark.slow
+def test_light_depends_on_neither_sphere_nor_other_reuses_within_two_per_cent():
+    # Rings of 120 m and more, where the light differs least from shower to shower.
+    base = environment(light_scale=1.0, mode="photons", view_radius_deg=30.0, telescope_radius_m=5.0)
+    wide = environment(light_scale=1.0, mode="photons", view_radius_deg=30.0, telescope_radius_m=8.72)
+    reference, theirs = (density(e, "gamma", 100.0, 800, 41 + k)[0][:, 4:] for k, e in enumerate((base, wide)))
+    turn = 2.0 * np.pi / N_AZIMUTHS * np.arange(N_AZIMUTHS)
+    alone = []
+    for i in range(800):
+        radius = RADII_M[4:][i % 4]
+        cores = radius * np.stack([np.cos(turn + 0.37 * i), np.sin(turn + 0.37 * i)], axis=1)
+        still = np.zeros(N_AZIMUTHS)
+        light, _ = simulate_shower("gamma", 100.0, 0.0, 0.0, cores, still, still, [[0.0] * 3], base, [43, i])
+        alone.append(light.n_photons_thrown / (N_AZIMUTHS * np.pi * 25.0))
+    rings = np.array(alone).reshape(-1, 4)
+    for rows in (theirs, rings):
+        error = np.sqrt(sum(r.mean(axis=1).var() / len(r) for r in (rows, reference))) / reference.mean()
+        assert abs(rows.mean() / reference.mean() - 1.0) < 0.02 + 2.0 * error
+        assert error < 0.015
