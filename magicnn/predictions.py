@@ -33,8 +33,8 @@ _OWN = {
         "float64", "deg2", "squared angle of the reconstructed to the true direction", is_truth=True
     ),
     "size_min_pe": ColumnSpec("float64", "phe", "size of the fainter cleaned image of the event"),
-    "is_matched": ColumnSpec(
-        "bool", "", "takes part in the separation: both kinds come from such a direction; true when absent"
+    "matching_weight": ColumnSpec(
+        "float64", "", "weight in the separation of the kinds, 0 where only one comes from; as `weight` when absent"
     ),
     "is_valid": ColumnSpec("bool", "", "passes the quality cuts, so that every method can be judged on it"),
 }

@@ -38,7 +38,7 @@ _EVENT_COLUMNS = (
     "true_zenith_deg",
     "true_azimuth_deg",
     "weight",
-    "is_matched",
+    "matching_weight",
 )
 
 
@@ -84,7 +84,8 @@ class Sample:
     @property
     def class_weight(self) -> Floats:
         """The weight in the separation of gammas and hadrons: 0 for events without a counterpart of the other kind."""
-        return np.where(self.columns.get("is_matched", self.weight) == 0.0, 0.0, self.weight)
+        stored = self.columns.get("matching_weight", self.weight)
+        return np.where(np.isfinite(stored), stored, self.weight)
 
     def select(self, which: NDArray[np.bool_]) -> Sample:
         """Return the events of a mask, with showers numbered anew without gaps."""

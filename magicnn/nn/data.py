@@ -66,11 +66,14 @@ class Source:
         Row by row the events.
     rows : bool array, [N], optional
         Which of the events take part; all when not given.
+    weight : float64 array, [N], optional
+        Weight of each event in the training; the column ``weight`` of the events when not given.
     """
 
     events: EventSource | EventBatch
     features: FeatureTable | None = None
     rows: NDArray[np.bool_] | None = None
+    weight: NDArray[np.float64] | None = None
 
     @property
     def n_events(self) -> int:
@@ -168,7 +171,7 @@ def prepared_chunks(
         The feature table or the rows do not belong to the events.
     """
     n_events = len(source.events)
-    for name, table in (("feature table", source.features), ("selection", source.rows)):
+    for name, table in (("feature table", source.features), ("selection", source.rows), ("weight", source.weight)):
         if table is not None and len(table) != n_events:
             raise InputError(f"the {name} has {len(table)} rows, the event set {n_events} events")
     first = 0
@@ -234,6 +237,7 @@ def load_labelled(
     first = 0
     with progress(total=n_events, description="prepare events", unit="ev") as bar:
         for source in sources:
+            start = first
             for batch, prepared in prepared_chunks(source, inputs):
                 truth = ["true_particle", "true_energy_gev", "shower_id"]
                 require_columns(batch.columns, truth, where=f"training events of {batch.meta.production}")
@@ -246,6 +250,8 @@ def load_labelled(
                 weight[rows] = event_weight(batch.columns)
                 first = rows.stop
                 bar.update(len(batch))
+            if source.weight is not None:
+                weight[start:first] = source.weight if source.rows is None else source.weight[source.rows]
     return LabelledEvents(
         events, torch.from_numpy(is_gamma), torch.from_numpy(log_energy), shower_id, weight, meta, is_mapped=is_mapped
     )

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.baselines.suite import BASELINE_FILES, Baselines
-from magicnn.events import EventBatch
+from magicnn.events import EventBatch, event_weight
 from magicnn.images.features import FeatureTable, extract_features
 from magicnn.images.quality import passes_quality
 from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.predictions import PredictionTable, load_predictions
-from magicnn.simulation.matching import common_directions, matched_selection
+from magicnn.simulation.matching import common_directions, matching_weights
 from magicnn.simulation.settings import ProductionSettings
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequen
     for name in names:
         features = FeatureTable.load(layout.features(name))
         for task in _tasks(name):
-            training[task].append(features.select(_training_rows(settings, layout, name, task, features)))
+            rows, weight = _training_rows(settings, layout, name, task, features)
+            training[task].append(features.with_columns(weight=weight).select(rows))
     baselines = settings.baselines.with_quality(settings.quality)
     Baselines.fit(training["energy"], training["classifier"], baselines, seed=settings.seed).save(layout.models)
     return {task: sum(len(table) for table in tables) for task, tables in training.items()}
@@ -101,8 +102,8 @@ def train_network(
     for name in names:
         if task in _tasks(name):
             features = _all_features(layout, name)
-            rows = _training_rows(settings, layout, name, task, features)
-            sources.append(Source(EventSet(layout.events(name)), features, rows))
+            rows, weight = _training_rows(settings, layout, name, task, features)
+            sources.append(Source(EventSet(layout.events(name)), features, rows, weight))
     trained = train(sources, layout.models / f"{task}.pt", settings=model, device=device)
     return {"events": sum(s.n_events for s in sources), "epochs": len(trained.description.history)}
 
@@ -114,15 +115,16 @@ def predict(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str
     for name in names:
         features = _all_features(layout, name)
         test = _is_test(settings, features)
-        valid, matched = (rows[test] for rows in _judgeable(settings, layout, name, features))
+        quality, weight = _judgeable(settings, layout, name, features)
+        valid, matched = quality[test], weight[test]
         with EventSet(layout.events(name)) as event_set:
             events = event_set.read().select(test)
         generated = dict(events.meta.generated)
         generated["n_thrown"] *= settings.test_fraction
-        flags = {"is_valid": valid, "is_matched": matched}
+        flags = {"is_valid": valid, "matching_weight": matched}
         methods.predict(settings, layout, name, events, features.select(test), flags, generated)
         counts[name] = len(events)
-        counts[f"{name}_judged"] = int((valid & matched).sum())
+        counts[f"{name}_judged"] = int((valid & (matched > 0.0)).sum())
     return counts
 
 
@@ -159,7 +161,7 @@ class _Methods:
         name: str,
         events: EventBatch,
         features: FeatureTable,
-        flags: Mapping[str, NDArray[np.bool_]],
+        flags: Mapping[str, NDArray[Any]],
         generated: Mapping[str, Any],
     ) -> None:
         """Write a table of every method, all with the same quality flags."""
@@ -197,14 +199,14 @@ def _is_test(settings: ComparisonSettings, features: FeatureTable) -> NDArray[np
 
 def _judgeable(
     settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell which events pass the cuts, and which the separation is trained and judged on: those of common directions.
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Tell which events pass the cuts, and their weights in training and judging the separation.
 
-    Diffuse gammas are thinned out to the directions of the protons; those that drop out, and protons without gammas
-    from there, still count for energies and rates.
+    Diffuse gammas are weighted to the directions of the protons. Those from directions that the other kind does not
+    come from have no weight; they still count for energies and rates.
     """
     rows = passes_quality(features, settings.quality)
-    matched = np.ones(len(features), dtype=bool)
+    weight = event_weight(features.columns).copy()
     particle, zenith = name.rsplit("_", 1)
     if particle in ("gamma_diffuse", "proton"):
         gammas, protons = (
@@ -212,20 +214,23 @@ def _judgeable(
             for kind in ("gamma_diffuse", "proton")
         )
         gammas, protons = (table.select(passes_quality(table, settings.quality)) for table in (gammas, protons))
-        matched[rows] = common_directions(features.select(rows).columns, gammas.columns)
-        matched &= rows
+        common = rows.copy()
+        common[rows] = common_directions(features.select(rows).columns, gammas.columns)
+        weight[~common] = 0.0
         if particle == "gamma_diffuse":
             protons = protons.select(common_directions(protons.columns, gammas.columns))
-            kept = matched_selection(features.select(matched).columns, protons.columns, seed=settings.seed)
-            matched[matched] = kept
-    return rows, matched
+            weight[common] = matching_weights(features.select(common).columns, protons.columns)
+    return rows, weight
 
 
 def _training_rows(
     settings: ComparisonSettings, layout: RunLayout, name: str, task: str, features: FeatureTable
-) -> NDArray[np.bool_]:
-    rows, matched = _judgeable(settings, layout, name, features)
-    return (rows & matched if task == "classifier" else rows) & ~_is_test(settings, features)
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    rows, weight = _judgeable(settings, layout, name, features)
+    rows &= ~_is_test(settings, features)
+    if task == "classifier":
+        return rows & (weight > 0.0), weight
+    return rows, event_weight(features.columns)
 
 
 def _all_features(layout: RunLayout, name: str) -> FeatureTable:

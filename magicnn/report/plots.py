@@ -287,9 +287,10 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     for method in methods:
         for sample, line in ((gamma, "-"), (proton, "--")):
-            score = sample.predictions[method]["gammaness"][sample.class_weight > 0.0]
+            score = sample.predictions[method]["gammaness"]
             name = f"{method}, {'gammas' if line == '-' else 'protons'}"
-            _band(ax, score, edges, colour=colours[method], line=line, label=name)
+            weights = np.where(np.isfinite(score), sample.class_weight, 0.0)
+            _band(ax, score, edges, colour=colours[method], line=line, label=name, weights=weights)
     _density_axis(ax)
     bottom, top = 0.02, ax.get_ylim()[1]
     n_columns = max(1, min(3, len(methods)))
@@ -335,11 +336,14 @@ def _density_axis(ax: Axes) -> None:
     ax.set_ylabel("density")
 
 
-def _band(ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str) -> None:
+def _band(
+    ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str, weights: Floats | None = None
+) -> None:
     """Draw a density with the band of its statistical error."""
-    counts = np.histogram(values, edges)[0].astype(np.float64)
-    scale = 1.0 / (np.diff(edges) * max(1, len(values)))
-    density, error = counts * scale, np.sqrt(counts) * scale
+    weights = np.ones(len(values)) if weights is None else weights
+    counts, squares = (np.histogram(values, edges, weights=weights**power)[0] for power in (1, 2))
+    scale = 1.0 / (np.diff(edges) * max(1.0, float(weights.sum())))
+    density, error = counts * scale, np.sqrt(squares) * scale
     ax.stairs(density, edges, color=colour, linestyle=line, label=label, linewidth=1.4)
     ax.stairs(density + error, edges, baseline=density - error, fill=True, color=colour, alpha=0.18, linewidth=0)
 

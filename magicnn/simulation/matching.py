@@ -1,4 +1,4 @@
-"""Pick gammas whose directions are distributed as the protons', so that no classifier can live on directions."""
+"""Weight gammas until their directions are distributed as the protons': no classifier shall live on directions."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.array import camera_from_sky
 from magicnn.errors import InputError
 from magicnn.events import event_weight
-from magicnn.runs import seed_sequence
 
-__all__ = ["common_directions", "matched_selection", "true_offset_deg"]
+__all__ = ["common_directions", "matching_weights", "true_offset_deg"]
 
 _N_OFFSET_BINS = 6
 _N_ZENITH_BINS = 3
@@ -47,7 +46,7 @@ def common_directions(columns: Mapping[str, Any], candidates: Mapping[str, Any])
     Parameters
     ----------
     columns : mapping
-        Columns of protons or of gammas; see `matched_selection`.
+        Columns of protons or of gammas; see `matching_weights`.
     candidates : mapping
         Columns of the gammas.
 
@@ -70,8 +69,8 @@ def common_directions(columns: Mapping[str, Any], candidates: Mapping[str, Any])
     return np.asarray(true_offset_deg(columns) <= limit)
 
 
-def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any], *, seed: int) -> NDArray[np.bool_]:
-    """Thin out events until their directions and pointings are distributed as those of other events.
+def matching_weights(candidates: Mapping[str, Any], reference: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Give weights with which directions and pointings of events are distributed as those of other events.
 
     Diffuse gammas and protons are thrown alike, but off the axis gammas trigger less often than protons, and the
     ratio changes with the zenith angle.
@@ -79,15 +78,14 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
     Parameters
     ----------
     candidates, reference : mapping
-        Columns of the events to thin out (gammas) and of those to be like (protons): ``true_zenith_deg``,
+        Columns of the events to weight (gammas) and of those to be like (protons): ``true_zenith_deg``,
         ``true_azimuth_deg``, ``pointing_zenith_deg``, ``pointing_azimuth_deg`` and, where there is one, ``weight``,
         [N] and [M].
-    seed : int
 
     Returns
     -------
-    bool array, [N]
-        The candidates to keep.
+    float64 array, [N]
+        Weight of each candidate, its own one included; their sum is that of the candidates' own weights.
 
     Raises
     ------
@@ -97,9 +95,7 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
     Notes
     -----
     The ratio of the densities is the product of a factor of the offset and one of the pointing's zenith angle, in
-    six and three bins with equally many reference events, found by iterative proportional fitting. A candidate is
-    kept with the probability of its ratio over the greatest one. It is the weighted distributions that agree:
-    whoever uses the events uses their weights.
+    six and three bins with equally many reference events, found by iterative proportional fitting.
     """
     samples = [(true_offset_deg(c), np.asarray(c["pointing_zenith_deg"])) for c in (candidates, reference)]
     (offset, zenith), (offset_wanted, zenith_wanted) = samples
@@ -115,8 +111,9 @@ def matched_selection(candidates: Mapping[str, Any], reference: Mapping[str, Any
         for cell, share in cells:
             found = np.bincount(cell, own * weights, len(share)) / np.sum(own * weights)
             weights *= np.divide(share, found, out=np.zeros_like(share), where=found > 0)[cell]
-    draws = np.random.default_rng(seed_sequence(seed, "match directions")).random(len(offset))
-    return np.asarray(draws * weights.max() < weights)
+    matched: NDArray[np.float64] = own * weights
+    matched *= own.sum() / matched.sum()
+    return matched
 
 
 def _cells(

@@ -250,32 +250,36 @@ def test_after_the_trigger_directions_and_pedestals_say_nothing(tmp_path):
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
 
-    from magicnn.simulation.matching import matched_selection
+    from magicnn.simulation.matching import common_directions, matching_weights
 
     samples = []
-    for particle, n_events in (("gamma_diffuse", 7000), ("proton", 4000)):
+    for particle, n_events in (("gamma_diffuse", 7000), ("proton", 7000)):
         path = CONFIGS[0].with_name(f"{particle}_za05to35.yaml")
         with EventSet(
             produce(settings_from_yaml(path), tmp_path / f"{particle}.h5", n_events=n_events, seed=1)
         ) as done:
             samples.append(done.columns())
-    gammas, protons = samples
-    keep = matched_selection(gammas, protons, seed=1)
+    all_gammas = samples[0]
+    gammas, protons = (
+        {name: values[common_directions(columns, all_gammas)] for name, values in columns.items()}
+        for columns in samples
+    )
     names = ["pointing_zenith_deg", "pointing_azimuth_deg", "true_zenith_deg", "true_azimuth_deg"]
-    features, showers = [], []
-    for columns, which in ((gammas, keep), (protons, slice(None))):
+    features = []
+    for columns in (gammas, protons):
         x, y = camera_from_sky(*(columns[n] for n in (*names[2:], *names[:2])))
         pedestals = [columns["pedestal_mean_pe"], columns["pedestal_rms_pe"]]
-        table = np.column_stack([x, y, np.hypot(x, y), *(columns[n] for n in names), *pedestals])
-        features.append(table[which])
-        showers.append(columns["shower_id"][which])
+        features.append(np.column_stack([x, y, np.hypot(x, y), *(columns[n] for n in names), *pedestals]))
     label = np.repeat([1, 0], [len(part) for part in features])
-    table, groups = np.concatenate(features), np.concatenate(showers)
+    weight = np.concatenate([matching_weights(gammas, protons), protons["weight"]])
+    table = np.concatenate(features)
+    groups = np.concatenate([gammas["shower_id"], protons["shower_id"]])
     score = np.zeros(len(label))
     for train, test in GroupKFold(5).split(table, label, groups):
         forest = RandomForestClassifier(100, min_samples_leaf=30, class_weight="balanced", random_state=0)
-        score[test] = forest.fit(table[train], label[train]).predict_proba(table[test])[:, 1]
-    assert roc_auc_score(label, score) == pytest.approx(0.5, abs=0.02)
+        forest.fit(table[train], label[train], sample_weight=weight[train])
+        score[test] = forest.predict_proba(table[test])[:, 1]
+    assert roc_auc_score(label, score, sample_weight=weight) == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_number_of_showers_may_be_given_instead(small_settings, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from magicnn.array import camera_from_sky, impact_m
-from magicnn.simulation.matching import common_directions, matched_selection, true_offset_deg
+from magicnn.simulation.matching import common_directions, matching_weights, true_offset_deg
 from magicnn.simulation.settings import ProductionSettings
 from magicnn.simulation.throwing import production_id, throw_shower
 
@@ -102,16 +102,18 @@ def test_a_shower_depends_on_seed_and_number_alone():
     assert len({production_id(name, seed) for name in ("a", "b") for seed in range(50)}) == 100
 
 
-def cross_validated_auc(features, is_gamma, showers):
+def cross_validated_auc(features, is_gamma, showers, weight=None):
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import GroupKFold
 
     score = np.zeros(len(features))
+    weight = np.ones(len(features)) if weight is None else weight
     for train, test in GroupKFold(4).split(features, is_gamma, showers):
         forest = RandomForestClassifier(60, min_samples_leaf=30, class_weight="balanced", random_state=0)
-        score[test] = forest.fit(features[train], is_gamma[train]).predict_proba(features[test])[:, 1]
-    return roc_auc_score(is_gamma, score)
+        forest.fit(features[train], is_gamma[train], sample_weight=weight[train])
+        score[test] = forest.predict_proba(features[test])[:, 1]
+    return roc_auc_score(is_gamma, score, sample_weight=weight)
 
 
 def what_says_nothing(columns):
@@ -141,11 +143,10 @@ def test_matching_takes_out_a_difference_of_directions():
     before = np.concatenate([what_says_nothing(gammas), what_says_nothing(protons)])
     label = np.repeat([1, 0], [len(before) - 3000, 3000])
     assert cross_validated_auc(before, label, np.arange(len(label))) > 0.6
-    keep = matched_selection(gammas, protons, seed=1)
-    assert keep.mean() > 0.1
-    after = np.concatenate([what_says_nothing(gammas)[keep], what_says_nothing(protons)])
-    label = np.repeat([1, 0], [keep.sum(), 3000])
-    assert cross_validated_auc(after, label, np.arange(len(label))) == pytest.approx(0.5, abs=0.035)
+    weight = matching_weights(gammas, protons)
+    assert weight.sum() == pytest.approx(len(weight))
+    weight = np.concatenate([weight, np.ones(3000)])
+    assert cross_validated_auc(before, label, np.arange(len(label)), weight) == pytest.approx(0.5, abs=0.035)
 
 
 def test_matching_and_its_limits_know_weights():
@@ -164,8 +165,9 @@ def test_matching_and_its_limits_know_weights():
     assert (wanted[kept] == weighted).all()
     inside = {name: values[wanted] for name, values in protons.items()}
     some = {name: values[weighted] for name, values in part.items()}
+    near = {name: values[common_directions(gammas, gammas)] for name, values in gammas.items()}
     means = [
-        true_offset_deg(gammas)[matched_selection(gammas, reference, seed=1)].mean() for reference in (inside, some)
+        np.average(true_offset_deg(near), weights=matching_weights(near, reference)) for reference in (inside, some)
     ]
     error = 1.0 / np.sqrt(len(some["weight"]))
     assert means[0] == pytest.approx(true_offset_deg(inside).mean(), abs=3.0 * error)
