@@ -81,7 +81,8 @@ def _notes(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]
     shared = settings.classifier.inputs.auxiliary
     more = [n for n in settings.energy.inputs.auxiliary if n not in shared]
     notes = [
-        "Everything simulated here comes from the package's own shower and detector simulation, not from MAGIC's Monte Carlo; published points are drawn for orientation.",
+        "Everything simulated here comes from the package's own shower and detector simulation, not from MAGIC's Monte "
+        "Carlo; published points are drawn for orientation.",
         "All methods are trained on the same showers and judged on other ones, on events that pass the same quality "
         f"cuts (size above {settings.quality.min_size_pe:g} phe in each telescope, image axes that cross).",
         "For the separation, diffuse gammas are weighted until their directions in the camera and their pointings are "
