@@ -30,7 +30,8 @@ def write_page(records: Sequence[Mapping[str, Any]], docs: Path) -> Path:
     Returns
     -------
     Path
-        The page. Texts of investigations are filled in from the lines: ``{{ line.KEY.shown }}``.
+        The page. Texts of investigations are filled in from the lines: ``{{ line.KEY.shown }}``; those of a line stand
+        there when it fails, those of a group always.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -38,21 +39,20 @@ def write_page(records: Sequence[Mapping[str, Any]], docs: Path) -> Path:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
+    groups = {record["name"] for record in records}
     texts = read_yaml(_HERE / "investigations.yaml")
     notes = {
         name: environment.from_string(text).render(line=lines)
         for name, text in texts.items()
-        if name in lines or name in {r["name"] for r in records}
+        if name in groups or lines.get(name, {}).get("verdict") == "fail"
     }
     counts = Counter(line["verdict"] for line in lines.values())
-    open_fails = [line for line in lines.values() if line["verdict"] == "fail" and line["key"] not in notes]
     template = environment.from_string((_HERE / "validation.md.j2").read_text(encoding="utf-8"))
     text = template.render(
         records=records,
         counts=counts,
         notes=notes,
         marks=_MARKS,
-        open_fails=open_fails,
         cpu_s=sum(r["made"]["cpu_s"] for r in records),
     )
     with atomic_path(docs / "validation.md") as partial:
