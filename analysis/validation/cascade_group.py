@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,13 @@ def validate(store: Store, figures: Path) -> Group:
     """Judge tracks and light of vertical gammas of 100 GeV."""
     checks = _checks(store)
     lines = []
-    for k, check in enumerate(checks):
+    for check in checks:
         digits = 0 if check.reference > 1000.0 else 1
         unit = check.unit.replace("m2", "m²")
         accepted = f"{check.reference:g} {unit}".rstrip()
         lines.append(
             Line(
-                f"geant4_{k}",
+                "geant4_" + re.sub(r"\W+", "_", check.name.lower()),
                 check.name,
                 check.value,
                 check.error,

@@ -26,7 +26,7 @@ _SOURCE = "CORSIKA 7 photon files of pyeventio's test resources, same start, air
 
 
 def _records(store: Store, path: Path) -> list[Record]:
-    number = store.number(250, 30)
+    number = store.number(400, 30)
     settings = {"file": path.name, "number": number}
     names = ("energy_gev", "first_interaction_m", "corsika", "ours", "spread", "n_ours")
 

@@ -19,11 +19,13 @@ __all__ = ["RADII_M", "light_pool", "validate"]
 
 Floats = NDArray[Any]
 
-RADII_M = np.array([10.0, 30.0, 50.0, 70.0, 90.0, 100.0, 110.0, 120.0, 130.0, 140.0, 160.0, 190.0, 200.0, 220.0])
+RADII_M = np.array(
+    [10.0, 30.0, 50.0, 70.0, 90.0, 100.0, 105.0, 110.0, 115.0, 120.0, 125.0, 130.0, 140.0, 160.0, 190.0, 200.0, 220.0]
+)
 _N_AZIMUTHS = 4
 _SPHERE_M = 5.0
 _ENOUGH_PHOTONS = 50
-_SHOWERS = {("gamma", 100.0): 300, ("gamma", 1000.0): 40, ("proton", 300.0): 250, ("proton", 1000.0): 150}
+_SHOWERS = {("gamma", 100.0): 800, ("gamma", 1000.0): 100, ("proton", 300.0): 600, ("proton", 1000.0): 400}
 _CORSIKA = "CORSIKA 7 photon files in pyeventio's test resources"
 
 
@@ -77,11 +79,12 @@ def _at(low: float, high: float) -> NDArray[np.bool_]:
 
 
 def _hump(rows: Floats) -> float:
-    """Radius of the maximum of the mean density between 70 m and 160 m, by a parabola."""
-    near = _at(90.0, 140.0)
-    mean = rows.mean(axis=0)[near]
-    a, b, _ = np.polyfit(RADII_M[near] - 115.0, mean, 2)
-    return float(np.clip(115.0 - 0.5 * b / a, 90.0, 140.0)) if a < 0.0 else float(RADII_M[near][np.argmax(mean)])
+    """Radius of the maximum of the mean density beyond 80 m, by a parabola through the points within 10 m of it."""
+    mean = rows.mean(axis=0)
+    top = RADII_M[np.argmax(np.where(_at(90.0, 140.0), mean, 0.0))]
+    near = _at(top - 10.0, top + 10.0)
+    a, b, _ = np.polyfit(RADII_M[near] - top, mean[near], 2)
+    return float(top + np.clip(-0.5 * b / a, -10.0, 10.0)) if a < 0.0 else float(top)
 
 
 def validate(store: Store, figures: Path) -> Group:
@@ -130,7 +133,7 @@ def validate(store: Store, figures: Path) -> Group:
     )
     add(
         "hump",
-        "distance of the brightest ring (parabola from 90 to 140 m)",
+        "distance of the brightest ring beyond 80 m",
         _resampled(rows, _hump),
         "m",
         100.0,

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 _X0, _CRITICAL_GEV = 36.66, 0.081
 _ELECTRON_MEV = 0.51099895
 _DEPTH_STEP = 10.0
-_SHOWERS = {("gamma", 100.0): 400, ("gamma", 1000.0): 120, ("proton", 300.0): 300, ("proton", 3000.0): 80}
+_SHOWERS = {("gamma", 100.0): 3000, ("gamma", 1000.0): 600, ("proton", 300.0): 2000, ("proton", 3000.0): 400}
 _PATH_PROTON = 85.0  # g/cm2, inelastic interactions of protons of 1 TeV in air, 285 mb
 
 
