@@ -81,6 +81,13 @@ class Store:
 
     def __post_init__(self) -> None:
         self.code = code_version()
+        self._counted: set[Path] = set()
+
+    def _count(self, path: Path, cpu_s: float) -> None:
+        """Add the time that a result took, once, though several groups may look at it."""
+        if path not in self._counted:
+            self._counted.add(path)
+            self.cpu_s += cpu_s
 
     def number(self, at_scale_one: int, least: int = 4) -> int:
         """Scale a number of showers or events."""
@@ -106,7 +113,7 @@ class Store:
                 np.savez_compressed(file, allow_pickle=False, cpu_s=np.float64(time.process_time() - start), **made)
         with np.load(path) as stored:
             arrays = {key: stored[key] for key in stored.files}
-        self.cpu_s += float(arrays.pop("cpu_s"))
+        self._count(path, float(arrays.pop("cpu_s")))
         return arrays
 
     def showers(
@@ -167,7 +174,7 @@ class Store:
                 extract_features(events).save(table)
         if not times.is_file():
             write_json(times, {"cpu_s": time.process_time() - start})
-        self.cpu_s += float(read_json(times)["cpu_s"])
+        self._count(path, float(read_json(times)["cpu_s"]))
         features = FeatureTable.load(table)
         return Sample(path, features, features.meta.generated)
 
