@@ -152,6 +152,19 @@ def validate(store: Store, figures: Path) -> Group:
         "1.1 – 1.6",
         _CORSIKA,
     )
+    for key, text, near in (("centre", "0 to 40 m", _at(0, 40)), ("hump", "110 to 130 m", _at(110, 130))):
+        add(
+            f"density_{key}",
+            f"photons per m² at {text}, {what}, with the magnetic field",
+            _resampled(rows[:, near].mean(axis=1), np.mean),
+            "1/m²",
+            math.nan,
+            math.nan,
+            "–",
+            "for the lines above",
+            "info",
+            1,
+        )
     add(
         "outside_160",
         "density at its greatest over that at 160 m",
