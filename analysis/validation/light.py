@@ -151,6 +151,7 @@ def validate(store: Store, figures: Path) -> Group:
         1.6,
         "1.1 – 1.6",
         _CORSIKA,
+        digits=3,
     )
     for key, text, near in (("centre", "0 to 40 m", _at(0, 40)), ("hump", "110 to 130 m", _at(110, 130))):
         add(
@@ -184,6 +185,7 @@ def validate(store: Store, figures: Path) -> Group:
         0.75,
         "0.5 – 0.75",
         _CORSIKA,
+        digits=3,
     )
     add(
         "height",
@@ -255,6 +257,7 @@ def validate(store: Store, figures: Path) -> Group:
         0.5,
         "1/3 – 1/2",
         "customary; CORSIKA would decide",
+        digits=3,
     )
     for energy in (300.0, 1000.0):
         p = pool["proton", energy]

@@ -119,6 +119,21 @@ def validate(store: Store, figures: Path) -> Group:
                 digits=0,
             )
         )
+    lines.append(
+        Line(
+            "threshold_shift",
+            "theory: how much higher in the air electrons above the threshold peak than all electrons, gammas of 1 TeV",
+            _X0 * math.log(1000.0 / _CRITICAL_GEV) - expected_maximum(1000.0),
+            math.nan,
+            "g/cm²",
+            math.nan,
+            math.nan,
+            "–",
+            "Greisen's profile, with and without the share of Nerling's energy spectrum",
+            "info",
+            digits=0,
+        )
+    )
     for particle, low, high, reference, source in (
         ("gamma", 80.0, 95.0, "84 g/cm² per decade (80 – 95)", "X₀ ln 10, and a threshold that falls with depth"),
         (

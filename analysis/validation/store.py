@@ -22,14 +22,21 @@ from magicnn.simulation.production import produce, settings_from_yaml
 
 __all__ = ["Sample", "Store", "code_version"]
 
+_SOURCES = (".py", ".txt", ".npz")
+_ASIDE = ("plan.py", "matching.py", "corsika")
+
 Arrays = dict[str, NDArray[Any]]
 
 
 def code_version() -> str:
-    """Hash of the sources and tables of the simulation, so that results of other code are not taken for ours."""
+    """Hash of the sources and tables of the simulation, so that results of other code are not taken for ours.
+
+    Modules that no event depends on do not count: plans, matching of samples, CORSIKA's files.
+    """
     folder = Path(magicnn.simulation.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    sources = (p for p in folder.rglob("*") if p.suffix in _SOURCES and not p.name.startswith(_ASIDE))
+    for path in sorted(sources):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
