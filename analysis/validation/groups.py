@@ -83,7 +83,7 @@ GROUPS: Mapping[str, Entry] = {
     ),
     "cosmics": Entry(
         "Real cosmic rays beside simulated ones",
-        "Two hundred real events; what they are is not known, so shapes are shown, not judged.",
+        "Two hundred real events of unknown kind, nearly all cosmic rays, judge the mean shapes of images.",
         "validation.cosmics",
     ),
     "separation": Entry(

@@ -92,7 +92,7 @@ def validate(store: Store, figures: Path) -> Group:
     lines = []
     for name, rate in rates.items():
         number = len(rate.each_hz)
-        quantity = f"trigger rate of {name} ({number} events)"
+        quantity = f"trigger rate, {name} ({number} events)"
         source = _PRIMARIES[name][2]
         lines.append(Line(f"rate_{name}", quantity, *rate.hz, "Hz", math.nan, math.nan, "–", source, "info", digits=0))
     sums = [rate.hz for rate in rates.values()]
@@ -120,7 +120,7 @@ def validate(store: Store, figures: Path) -> Group:
             lines.append(
                 Line(
                     f"edge_{key}_{name}",
-                    f"share of the rate of {name} from {text}",
+                    f"share of the rate, {name}, from {text}",
                     rate.share(chosen),
                     math.nan,
                     "",
