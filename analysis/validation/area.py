@@ -202,7 +202,7 @@ def _thresholds(store: Store) -> tuple[list[Line], list[Any]]:
                 math.nan,
                 math.nan,
                 "–",
-                "the definition of this package's evaluation",
+                "for comparison: the other definition in use",
                 "info",
                 digits=0,
             ),

@@ -143,12 +143,18 @@ def threshold_statistic(true_energy_gev: ArrayLike, weights: ArrayLike) -> Stati
     Returns
     -------
     callable
-        Multiplicities [b, N] to float64 [b, 1], GeV: energy at the maximum of the weighted distribution of
-        log10(E_true), smoothed with a Gaussian of 0.1; NaN below 20 events.
+        Multiplicities [b, N] to float64 [b, 1], GeV: energy at the maximum of the weighted distribution dN/dE of
+        the true energies, as a function of log10(E) and smoothed with a Gaussian of 0.1; NaN below 20 events.
+
+    Notes
+    -----
+    The distribution per logarithmic interval is flat over a wide range, as the effective area near the threshold
+    grows about as the spectrum falls: its peak is elsewhere and badly defined.
     """
-    log_energy = np.log10(np.asarray(true_energy_gev, dtype=np.float64))
+    energy_gev = np.asarray(true_energy_gev, dtype=np.float64)
+    log_energy = np.log10(energy_gev)
     order = np.argsort(log_energy, kind="stable")
-    rate = np.asarray(weights, dtype=np.float64)[order]
+    rate = (np.asarray(weights, dtype=np.float64) / energy_gev)[order]
     cut = np.searchsorted(log_energy[order], _THRESHOLD_EDGES)
     centres = 0.5 * (_THRESHOLD_EDGES[1:] + _THRESHOLD_EDGES[:-1])
     kernel = np.exp(-0.5 * ((centres[:, None] - centres[None, :]) / _THRESHOLD_SMOOTHING) ** 2)

@@ -40,7 +40,7 @@ METRICS: Mapping[str, str] = {
     "resolution_rms": "standard deviation about the mean of E_reco / E_true - 1",
     "bias_gauss": "centre of a Gaussian fitted to the core of E_reco / E_true - 1",
     "resolution_gauss": "width of a Gaussian fitted to the core of E_reco / E_true - 1",
-    "energy_threshold_gev": "energy at the peak of the true-energy distribution at trigger for E^-2.6",
+    "energy_threshold_gev": "energy at the peak of dN/dE of the true energies at trigger for E^-2.6",
     "valid_fraction": "share of the triggered events that pass the method's own quality cuts with a prediction",
     "auc_difference": "AUC of the first method minus that of the second on the same events",
     "resolution_half68_ratio": "half 68 % resolution of the second method over that of the first, same events",

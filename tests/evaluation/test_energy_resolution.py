@@ -84,10 +84,10 @@ def test_every_definition_follows_a_shift_and_a_scale(shift, scale, seed):
 def test_threshold_is_the_peak_of_a_log_normal():
     rng = np.random.default_rng(5)
     log_energy = rng.normal(np.log10(120.0), 0.3, size=100_000)
-    statistic = threshold_statistic(10**log_energy, np.ones(100_000))
+    # per linear interval the peak of a log-normal lies at its median times exp(-variance)
+    statistic = threshold_statistic(10**log_energy, 10**log_energy)
     assert statistic(np.ones((1, 100_000), np.int32))[0, 0] == pytest.approx(120.0, rel=0.03)
-    # weights E^-1 move the peak of a log-normal by -variance ln(10)^2
-    statistic = threshold_statistic(10**log_energy, 10**-log_energy)
+    statistic = threshold_statistic(10**log_energy, np.ones(100_000))
     moved = 120.0 * np.exp(-((0.3 * np.log(10)) ** 2))
     assert statistic(np.ones((1, 100_000), np.int32))[0, 0] == pytest.approx(moved, rel=0.05)
 

@@ -101,10 +101,14 @@ def test_threshold_is_the_peak_of_the_trigger_rate(synthetic):
     ring = {"LUT": synthetic.predictions(n_showers=4000, reuse=1, methods={"LUT": (None, 0.2)})["LUT"][:4]}
     found = evaluate(ring, FAST)
     for k, zenith in enumerate(FAST.zenith_bins_deg[:4]):
-        # E^-1.6 x area E^0.2 / (1 + (t / E)^3) peaks where u / (1 + u) = 1.4 / 3, u = (t / E)^3
+        # dN/dE = E^-2.6 x area E^0.2 / (1 + (t / E)^3) above t / 2, smoothed with a Gaussian of 0.1 in log10(E)
         trigger = 2.0 * 30.0 * (1 + k)
+        log_energy = np.linspace(np.log10(0.5 * trigger), np.log10(20.0 * trigger), 2000)
+        energy = 10.0**log_energy
+        rate = energy**-2.4 / (1.0 + (trigger / energy) ** 3)
+        smooth = np.exp(-0.5 * ((log_energy[:, None] - log_energy) / 0.1) ** 2) @ rate
         row = found.row("trigger", "energy_threshold_gev", zenith)
-        assert row.value == pytest.approx(trigger * 0.875 ** (-1 / 3), rel=0.15)
+        assert row.value == pytest.approx(energy[np.argmax(smooth)], rel=0.1)
         assert row.low < row.value < row.high
 
 
