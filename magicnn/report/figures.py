@@ -162,7 +162,8 @@ def _classification_panels(
     gamma, proton = (s.select(s.judged(methods, "gammaness")) for s in (gamma, proton))
     if not len(gamma) or not len(proton):
         return []
-    counts = f"zenith {range_label(zenith_deg)}, {len(gamma)} diffuse gammas, {len(proton)} protons"
+    n_gamma, n_proton = (int(np.count_nonzero(s.class_weight)) for s in (gamma, proton))
+    counts = f"zenith {range_label(zenith_deg)}, {n_gamma} diffuse gammas, {n_proton} protons"
     roc = plots.compute_roc_curves(gamma, proton, methods)
     return [
         _Panel(f"roc_{code}", f"ROC curves: {counts}. Bands: 68 %.", lambda ax: plots.roc_curves(ax, roc)),
@@ -200,7 +201,8 @@ def training_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
         _draw(
             _Panel(
                 f"training_{k}",
-                f"{name}: loss per epoch; the dotted line marks the epoch that was kept.",
+                f"{name}: loss per epoch; the dotted line marks the epoch that was kept. The training loss of the "
+                "energy weights events by their variance, that of the validation does not: heights differ.",
                 losses(history),
             ),
             folder,

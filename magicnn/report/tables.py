@@ -29,6 +29,7 @@ _TWO_DIGITS_BELOW = 3.55
 _TYPICAL_ENERGY_GEV = 500.0  # the bin in the sentences of the summary lies next to it
 _ASYMMETRIC = 1.6  # bootstrap intervals that differ by less are within their own noise
 
+_CLEAR_SIGMA = 2.0
 _NOT_DISTINGUISHABLE = "not distinguishable"
 
 MISSING = Markup('<span class="missing">–</span>')
@@ -274,7 +275,7 @@ class Verdict:
     text : Markup
         The sentence.
     state : {"better", "par", "worse", "open"}
-        Above parity by a standard deviation or more, within one, below by more than one, or not known.
+        Above parity by two standard deviations or more, within two, below by two or more, or not known.
     n_sigma : float
         Distance above parity in standard deviations; NaN when not known.
     """
@@ -323,9 +324,9 @@ def _standing(metrics: MetricsTable, row: MetricRow, parity: float) -> tuple[str
     if not (math.isfinite(row.value) and sigma > 0.0):
         return "open", "which is too few events to tell", math.nan
     distance = (row.value - parity) / sigma
-    if distance >= 1.0:
+    if distance >= _CLEAR_SIGMA:
         return "better", f"{first} better by {distance:.1f} standard deviations", distance
-    if distance >= -1.0:
+    if distance > -_CLEAR_SIGMA:
         return "par", f"{_NOT_DISTINGUISHABLE} ({_fixed(distance, 1)} standard deviations)", distance
     return "worse", f"{first} worse by {-distance:.1f} standard deviations", distance
 
