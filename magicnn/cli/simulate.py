@@ -76,6 +76,10 @@ def simulate(
     from magicnn.errors import ConfigError, InputError
     from magicnn.simulation.settings import settings_from_yaml
 
+    if not corsika and (telescopes is not None or pointing != "cone"):
+        raise ConfigError("--telescopes and --pointing go with --corsika FILE, which is missing")
+    if slices > 1 and not corsika_card:
+        raise ConfigError("--slices goes with --corsika-card, which is missing")
     settings = settings_from_yaml(config, [*(set_ or ()), *(["keep_truth=true"] if keep_truth else ())])
     if output is not None and output.exists() and output.samefile(config):
         raise InputError(f"{output}: holds the settings of the production; give another --output")
@@ -86,7 +90,8 @@ def simulate(
         write_cards(settings, output, n_showers=number, seed=seed, slices=slices, overwrite=overwrite)
         return
     if output is None:
-        raise ConfigError("nowhere to write to: give the name of an event set, --output FILE.h5")
+        what = "a picture, --output FILE.png" if show else "an event set, --output FILE.h5"
+        raise ConfigError(f"nowhere to write to: give the name of {what}")
     if dry_run and (show or corsika):
         what = "the first shower that triggers" if show else f"the showers of {len(corsika or ())} CORSIKA files"
         typer.echo(dump_settings(settings), nl=False)

@@ -126,7 +126,7 @@ def _check(models: Sequence[TrainedModel], events: EventSource | EventBatch, fea
             raise CheckpointError(
                 f"{name} takes auxiliary inputs made from {', '.join(missing)}, "
                 + (
-                    "which the feature table lacks"
+                    "which the feature table lacks; those of the direction by DISP come with --baselines"
                     if features is not None
                     else "give the feature table of these events"
                 )

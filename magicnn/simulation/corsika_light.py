@@ -109,7 +109,7 @@ def choose_telescopes(
     shown = ", ".join(f"{i + 1} ({x:.1f}, {y:.1f})" for i, (x, y, _) in enumerate(places[:8]))
     raise InputError(
         f"{run.path}: no two telescopes stand as MAGIC's; it has, in metres north and west: {shown}"
-        f"{', ...' if n > 8 else ''}. Say which to take as M1 and M2 (--telescopes 1,2)"
+        f"{', ...' if n > 8 else ''}. Say which to take as M1 and M2 (--telescopes {'1,2' if n > 1 else '1,1'})"
     )
 
 
