@@ -26,6 +26,7 @@ from magicnn.simulation.corsika_light import (
 )
 from magicnn.simulation.corsika_run import Pointing, common_production, differences_told, has_own_cone, particle_name
 from magicnn.simulation.detector import TriggeredEvent, observe
+from magicnn.simulation.production import COLUMNS as PRODUCTION_COLUMNS
 from magicnn.simulation.production import Simulator, simulator
 from magicnn.simulation.settings import ProductionSettings
 
@@ -39,25 +40,7 @@ _FIRST_NUCLEUS = 200
 _SHOWER_BITS = 32
 _MOST_USES = 1000
 
-COLUMNS = (
-    "run_id",
-    "event_id",
-    "shower_id",
-    "reuse_id",
-    "pointing_zenith_deg",
-    "pointing_azimuth_deg",
-    "pedestal_mean_pe",
-    "pedestal_rms_pe",
-    "true_energy_gev",
-    "true_particle",
-    "true_zenith_deg",
-    "true_azimuth_deg",
-    "true_core_x_m",
-    "true_core_y_m",
-    "true_impact_m",
-    "true_first_interaction_m",
-    "true_pe",
-)
+COLUMNS = tuple(name for name in PRODUCTION_COLUMNS if name not in ("weight", "true_xmax_gcm2"))
 """Columns of ``SCHEMA`` that are filled; CORSIKA's bunches do not say the depth of the maximum."""
 
 
