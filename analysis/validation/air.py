@@ -9,7 +9,8 @@ import numpy as np
 
 from magicnn.array import TELESCOPES_M
 from magicnn.simulation.atmosphere import load_atmosphere
-from magicnn.simulation.electromagnetic import collision_loss_mev_cm2_g, pair_cross_section_cm2_g
+from magicnn.simulation.collisions import collision_loss_mev_cm2_g
+from magicnn.simulation.electromagnetic import pair_cross_section_cm2_g
 from magicnn.simulation.showers import environment, simulate_shower
 from validation.drawing import COLOURS, REFERENCE, panels
 from validation.lines import Figure, Group, Line, within

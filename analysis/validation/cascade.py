@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.simulation.atmosphere import load_atmosphere
-from magicnn.simulation.electromagnetic import (
-    collision_loss_mev_cm2_g,
-    compton_cross_section_cm2_g,
-    pair_cross_section_cm2_g,
-)
+from magicnn.simulation.collisions import collision_loss_mev_cm2_g
+from magicnn.simulation.electromagnetic import compton_cross_section_cm2_g, pair_cross_section_cm2_g
 from magicnn.simulation.showers import Environment, ShowerTruth, environment, simulate_shower
 
 __all__ = [

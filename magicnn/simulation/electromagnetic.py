@@ -1,4 +1,4 @@
-"""How photons and electrons interact with air: cross sections, sampling, energy loss, multiple scattering.
+"""How photons and electrons interact with the nuclei of the air: cross sections, sampling, multiple scattering.
 
 Energies in MeV, paths in g/cm2. Bremsstrahlung and pair production follow Bethe and Heitler with the screening
 functions of J. C. Butcher and H. Messel, Nucl. Phys. 20 (1960) 15, as in EGS4 (SLAC-265) and the Geant4 Physics
@@ -15,30 +15,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magicnn.simulation.atmosphere import read_table
+from magicnn.simulation.collisions import (
+    ELECTRONS_CM2_G_MEV,
+    KNOCK_ON_CUT_MEV,
+    LOG_ENERGY_MIN,
+    LOG_ENERGY_STEP,
+    N_ENERGIES,
+    annihilation_cross_section_cm2_g,
+    collision_loss_mev_cm2_g,
+    knock_on_cross_section_cm2_g,
+)
 from magicnn.simulation.compiled import RandomState, compiled, exponential, normal_pair, uniform
-from magicnn.simulation.particles import ELECTRON_MASS_MEV, MUON_MASS_MEV
+from magicnn.simulation.particles import ELECTRON_MASS_MEV
 
 __all__ = [
     "BREMSSTRAHLUNG_CUT_MEV",
-    "KNOCK_ON_CUT_MEV",
-    "LOG_BETA_GAMMA_MIN",
-    "LOG_BETA_GAMMA_STEP",
-    "LOG_ENERGY_MIN",
-    "LOG_ENERGY_STEP",
     "PHOTON_CUT_MEV",
     "RADIATION_LENGTH_G_CM2",
     "charged_table",
-    "collision_loss_mev_cm2_g",
     "compton_cross_section_cm2_g",
-    "density_effect",
-    "density_effect_table",
     "emission_tangent",
-    "heavy_loss_table",
     "pair_cross_section_cm2_g",
     "photon_table",
     "sample_bremsstrahlung",
     "sample_compton",
-    "sample_knock_on",
     "sample_pair",
     "scattering_kick",
 ]
@@ -49,29 +49,14 @@ RADIATION_LENGTH_G_CM2 = 36.66
 """Dry air (particle data group)."""
 BREMSSTRAHLUNG_CUT_MEV = 4.0
 """Softer photons are part of the continuous energy loss."""
-KNOCK_ON_CUT_MEV = 20.0
-"""Softer knock-on electrons are part of the continuous energy loss."""
 PHOTON_CUT_MEV = 22.0
 """Softer photons cannot make an electron above the Cherenkov threshold at 2200 m."""
 
-LOG_ENERGY_MIN = math.log(10.0)
-LOG_ENERGY_STEP = 0.04
-_N_ENERGIES = 460
-LOG_BETA_GAMMA_MIN = math.log(0.3)
-LOG_BETA_GAMMA_STEP = 0.1
-# The tables end at 10 MeV exp(459 * 0.04) = 940 TeV.
-
 _Z_AIR = 7.3
-_Z_OVER_A = 0.49919
-_HALF_K = 0.1535375 * _Z_OVER_A
-# 2 pi r_e^2 m_e N_A Z/A, in MeV cm2/g.
-_MEAN_EXCITATION_MEV = 85.7e-6
-_REFERENCE_DENSITY = 1.2048e-3
 _COULOMB = 1.202 * (_Z_AIR / 137.036) ** 2
 _SCREENING_DELTA = 136.0 * _Z_AIR ** (-1.0 / 3.0) * ELECTRON_MASS_MEV
 _SHIFT = 4.0 / 3.0 * math.log(_Z_AIR) + 4.0 * _COULOMB
 _PHI_ZERO = 0.25 * (20.867 - _SHIFT)
-_MASS = ELECTRON_MASS_MEV
 
 
 @compiled
@@ -170,102 +155,35 @@ def _xcom_ratio(energy_mev: ArrayLike, process: int) -> Floats:
 def _klein_nishina_cm2_g(energy_mev: ArrayLike) -> Floats:
     k = np.asarray(energy_mev, dtype=np.float64) / ELECTRON_MASS_MEV
     log = np.log1p(2.0 * k)
-    # sigma = 2 pi r_e^2 {...}; _HALF_K / m_e is 2 pi r_e^2 times the electrons per gram.
     first = (1.0 + k) / k**2 * (2.0 * (1.0 + k) / (1.0 + 2.0 * k) - log / k)
-    return np.asarray(_HALF_K / ELECTRON_MASS_MEV * (first + log / (2.0 * k) - (1.0 + 3.0 * k) / (1.0 + 2.0 * k) ** 2))
-
-
-def density_effect(beta_gamma: ArrayLike, density_g_cm3: ArrayLike) -> Floats:
-    """Give the density correction delta of the energy loss in air.
-
-    Notes
-    -----
-    R. M. Sternheimer, M. J. Berger, S. M. Seltzer, At. Data Nucl. Data Tables 30 (1984) 261, dry air at
-    1.2048e-3 g/cm3; another density shifts the curve by the logarithm of its square root.
-    """
-    scaled = np.asarray(beta_gamma) * np.sqrt(np.asarray(density_g_cm3) / _REFERENCE_DENSITY)
-    x = np.log10(scaled)
-    x0, x1, c, a, m = 1.7418, 4.2759, 10.5961, 0.10914, 3.3994
-    linear = 2.0 * math.log(10.0) * x - c
-    return np.where(x < x0, 0.0, np.where(x < x1, linear + a * np.maximum(x1 - x, 0.0) ** m, linear))
-
-
-def collision_loss_mev_cm2_g(
-    energy_mev: ArrayLike, density_g_cm3: ArrayLike, *, cut_mev: float | None = None, mass_mev: float = _MASS
-) -> Floats:
-    """Give the mean energy loss by ionisation and excitation per g/cm2 of air.
-
-    Parameters
-    ----------
-    energy_mev : float array
-        Total energy.
-    density_g_cm3 : float array
-        Density of the air, for the density effect.
-    cut_mev : float, optional
-        Greatest energy given to one electron that counts as loss; without it all collisions count.
-    mass_mev : float
-        Electron, or a heavier particle of one elementary charge.
-
-    Notes
-    -----
-    Moller's formula (S. M. Seltzer, M. J. Berger, Int. J. Appl. Radiat. Isot. 35 (1984) 665) for electrons, Bethe's
-    (particle data group, equation 34.5, which `cut_mev` does not restrict) for others.
-    """
-    energy = np.asarray(energy_mev, dtype=np.float64)
-    gamma = energy / mass_mev
-    beta2 = 1.0 - gamma**-2.0
-    beta_gamma = np.sqrt(gamma**2 - 1.0)
-    delta = density_effect(beta_gamma, density_g_cm3)
-    if mass_mev != ELECTRON_MASS_MEV:
-        ratio = ELECTRON_MASS_MEV / mass_mev
-        most = 2.0 * ELECTRON_MASS_MEV * beta_gamma**2 / (1.0 + 2.0 * gamma * ratio + ratio**2)
-        argument = 2.0 * ELECTRON_MASS_MEV * beta_gamma**2 * most / _MEAN_EXCITATION_MEV**2
-        return np.asarray(2.0 * _HALF_K / beta2 * (0.5 * np.log(argument) - beta2 - delta / 2.0))
-    tau = gamma - 1.0
-    most = tau / 2.0 if cut_mev is None else np.minimum(cut_mev / ELECTRON_MASS_MEV, tau / 2.0)
-    exchange = (
-        -1.0
-        - beta2
-        + np.log((tau - most) * most)
-        + tau / (tau - most)
-        + (most**2 / 2.0 + (2.0 * tau + 1.0) * np.log1p(-most / tau)) / gamma**2
-    )
-    excitation = math.log(2.0) - 2.0 * math.log(_MEAN_EXCITATION_MEV / ELECTRON_MASS_MEV) + np.log(tau + 2.0)
-    return np.asarray(_HALF_K / beta2 * (excitation + exchange - delta))
+    bracket = first + log / (2.0 * k) - (1.0 + 3.0 * k) / (1.0 + 2.0 * k) ** 2
+    # sigma = 2 pi r_e^2 times the bracket, per electron.
+    return np.asarray(ELECTRONS_CM2_G_MEV / ELECTRON_MASS_MEV * bracket)
 
 
 @cache
 def charged_table() -> Floats:
-    """Tabulate electrons against the logarithm of their total energy.
+    """Tabulate electrons and positrons against the logarithm of their total energy.
 
     Returns
     -------
-    float64 array, [energies, 3]
-        Cross section of hard bremsstrahlung (cm2/g), of hard knock-on collisions (cm2/g), and continuous loss without
-        density effect (MeV cm2/g).
+    float64 array, [2, energies, 4]
+        Electrons, positrons. Cross sections (cm2/g) of hard bremsstrahlung, of hard knock-on collisions, and of
+        annihilation, and the continuous loss without density effect (MeV cm2/g).
     """
-    table = np.empty((_N_ENERGIES, 3))
+    table = np.empty((2, N_ENERGIES, 4))
     vacuum = 1e-30
-    for i in range(_N_ENERGIES):
+    for i in range(N_ENERGIES):
         energy = math.exp(LOG_ENERGY_MIN + i * LOG_ENERGY_STEP)
         hard, soft = _bremsstrahlung_integrals(energy, BREMSSTRAHLUNG_CUT_MEV)
-        most = 0.5 * (energy - ELECTRON_MASS_MEV)
-        knock_on = max(_HALF_K * (1.0 / KNOCK_ON_CUT_MEV - 1.0 / most), 0.0)
-        loss = float(collision_loss_mev_cm2_g(energy, vacuum, cut_mev=KNOCK_ON_CUT_MEV))
-        table[i] = hard / RADIATION_LENGTH_G_CM2, knock_on, loss + soft / RADIATION_LENGTH_G_CM2
-    table.setflags(write=False)
-    return table
-
-
-@cache
-def density_effect_table() -> Floats:
-    """Tabulate the loss that the density effect removes (MeV cm2/g) against the logarithm of the electron's energy.
-
-    The grid is that of `charged_table`, for the reference density; at another density the energy is to be scaled by
-    the square root of the density ratio.
-    """
-    energy = np.exp(LOG_ENERGY_MIN + LOG_ENERGY_STEP * np.arange(_N_ENERGIES))
-    table = _HALF_K * density_effect(energy / ELECTRON_MASS_MEV, _REFERENCE_DENSITY)
+        for positron in (False, True):
+            loss = float(collision_loss_mev_cm2_g(energy, vacuum, cut_mev=KNOCK_ON_CUT_MEV, positron=positron))
+            table[int(positron), i] = (
+                hard / RADIATION_LENGTH_G_CM2,
+                knock_on_cross_section_cm2_g(energy, positron=positron),
+                annihilation_cross_section_cm2_g(energy) if positron else 0.0,
+                loss + soft / RADIATION_LENGTH_G_CM2,
+            )
     table.setflags(write=False)
     return table
 
@@ -279,28 +197,12 @@ def photon_table() -> Floats:
     float64 array, [energies, 2]
         Cross section of all interactions (cm2/g), and the share of pair production in it.
     """
-    table = np.empty((_N_ENERGIES, 2))
-    for i in range(_N_ENERGIES):
+    table = np.empty((N_ENERGIES, 2))
+    for i in range(N_ENERGIES):
         energy = math.exp(LOG_ENERGY_MIN + i * LOG_ENERGY_STEP)
         pair = pair_cross_section_cm2_g(energy)
         total = pair + float(compton_cross_section_cm2_g(energy))
         table[i] = total, pair / total
-    table.setflags(write=False)
-    return table
-
-
-@cache
-def heavy_loss_table() -> Floats:
-    """Tabulate the ionisation loss of muons and hadrons (MeV cm2/g) against the logarithm of their beta gamma.
-
-    Returns
-    -------
-    float64 array, [values]
-        From ``LOG_BETA_GAMMA_MIN`` in steps of ``LOG_BETA_GAMMA_STEP``; muons, in air at 6e-4 g/cm3 (about 7 km).
-    """
-    beta_gamma = np.exp(LOG_BETA_GAMMA_MIN + LOG_BETA_GAMMA_STEP * np.arange(160))
-    energy = MUON_MASS_MEV * np.sqrt(1.0 + beta_gamma**2)
-    table = collision_loss_mev_cm2_g(energy, 6e-4, mass_mev=MUON_MASS_MEV)
     table.setflags(write=False)
     return table
 
@@ -324,14 +226,6 @@ def sample_bremsstrahlung(energy_mev: float, state: RandomState) -> float:
         photon = BREMSSTRAHLUNG_CUT_MEV * math.exp(span * uniform(state))
         if greatest * uniform(state) < _bremsstrahlung_shape(photon / energy_mev, energy_mev):
             return photon
-
-
-@compiled
-def sample_knock_on(energy_mev: float, state: RandomState) -> float:
-    """Draw the kinetic energy (MeV) of an electron struck above the cut, from 1/T^2."""
-    low = 1.0 / KNOCK_ON_CUT_MEV
-    high = 2.0 / (energy_mev - ELECTRON_MASS_MEV)
-    return 1.0 / (low + (high - low) * uniform(state))
 
 
 @compiled

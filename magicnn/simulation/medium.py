@@ -9,14 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.simulation.atmosphere import EARTH_RADIUS_M, Atmosphere
+from magicnn.simulation.collisions import LOG_ENERGY_STEP, density_effect_table, heavy_loss_table
 from magicnn.simulation.compiled import compiled
-from magicnn.simulation.electromagnetic import (
-    LOG_ENERGY_STEP,
-    charged_table,
-    density_effect_table,
-    heavy_loss_table,
-    photon_table,
-)
+from magicnn.simulation.electromagnetic import charged_table, photon_table
 from magicnn.simulation.hadron_library import HadronLibrary
 from magicnn.simulation.particles import ELECTRON_MASS_MEV, Stack
 
@@ -48,9 +43,9 @@ class Medium(NamedTuple):
     ``air`` [heights, 6]: density (g/cm2 per metre), depth (g/cm2), n - 1, integral of n - 1 from the observation level
     (m), energy below which an electron can no longer make light (MeV), and logarithm of the square root of the density
     in units of the tables' step. ``height_of_log_depth`` inverts the depth. The rest are tables of
-    `magicnn.simulation.electromagnetic`, the observation level (m), the field (uT, geographic axes), the mean square of
-    the angle that ends a step, the energy (MeV) and greatest weight of thinning, and the library of hadronic
-    interactions.
+    `magicnn.simulation.electromagnetic` and `magicnn.simulation.collisions`, the observation level (m), the field (uT,
+    geographic axes), the mean square of the angle that ends a step, the energy (MeV) and greatest weight of thinning,
+    and the library of hadronic interactions.
     """
 
     air: Floats

@@ -8,19 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.simulation.cherenkov import Targets, emit
-from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
-from magicnn.simulation.decays import decay
-from magicnn.simulation.electromagnetic import (
-    KNOCK_ON_CUT_MEV,
+from magicnn.simulation.collisions import (
     LOG_BETA_GAMMA_MIN,
     LOG_BETA_GAMMA_STEP,
     LOG_ENERGY_MIN,
     LOG_ENERGY_STEP,
+    photon_tangent,
+    sample_annihilation,
+    sample_knock_on,
+)
+from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
+from magicnn.simulation.decays import decay
+from magicnn.simulation.electromagnetic import (
     PHOTON_CUT_MEV,
     RADIATION_LENGTH_G_CM2,
     emission_tangent,
     sample_bremsstrahlung,
-    sample_knock_on,
     scattering_kick,
 )
 from magicnn.simulation.hadronic import HADRON_CUT_MEV, interact, interaction_length_g_cm2
@@ -35,6 +38,7 @@ from magicnn.simulation.particles import (
     MASS_MEV,
     PHOTON,
     PION_MINUS,
+    POSITRON,
     Stack,
     push_deflected,
     survives,
@@ -72,6 +76,18 @@ def _turned(
 
 
 @compiled
+def _push_photon(
+    stack: Stack, n: int, photon_mev: float, p: Stack, tangent: float, air: Medium, book: Floats, state: RandomState
+) -> int:
+    """Put a photon on the stack, or its energy into the book where it is too soft to make light."""
+    if photon_mev <= PHOTON_CUT_MEV:
+        book[1] += photon_mev * p[9]
+        return n
+    n = push_deflected(stack, n, PHOTON, photon_mev, p, tangent, state)
+    return n if survives(stack[n - 1], air.thinning_mev, air.max_weight, state) else n - 1
+
+
+@compiled
 def follow_electron(
     p: Stack,
     stack: Stack,
@@ -88,6 +104,8 @@ def follow_electron(
 ) -> int:
     """Follow an electron or positron until it cannot make light any more or reaches the ground."""
     energy, weight, charge = p[1], p[9], CHARGE[int(p[0])]
+    is_positron = int(p[0]) == POSITRON
+    table = air.charged[1 if is_positron else 0]
     x, y, z, ux, uy, uz, travel = p[2], p[3], p[4], p[5], p[6], p[7], p[8]
     until_interaction = exponential(state)
     while True:
@@ -108,11 +126,12 @@ def follow_electron(
         e = (math.log(energy) - LOG_ENERGY_MIN) / LOG_ENERGY_STEP
         j = int(e)
         e -= j
-        hard = air.charged[j, 0] + e * (air.charged[j + 1, 0] - air.charged[j, 0])
-        knock_on = air.charged[j, 1] + e * (air.charged[j + 1, 1] - air.charged[j, 1])
-        loss = air.charged[j, 2] + e * (air.charged[j + 1, 2] - air.charged[j, 2])
+        hard = table[j, 0] + e * (table[j + 1, 0] - table[j, 0])
+        knock_on = table[j, 1] + e * (table[j + 1, 1] - table[j, 1])
+        annihilation = table[j, 2] + e * (table[j + 1, 2] - table[j, 2])
+        loss = table[j, 3] + e * (table[j + 1, 3] - table[j, 3])
         loss -= air.density_effect[max(int(j + e + low[5]), 0)]
-        total = hard + knock_on
+        total = hard + knock_on + annihilation
         p_beta = energy - ELECTRON_MASS_MEV * ELECTRON_MASS_MEV / energy
 
         path = min(until_interaction / total, _MAX_STEP_G_CM2)
@@ -179,23 +198,27 @@ def follow_electron(
         p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8] = energy, x, y, z, ux, uy, uz, travel
         if book[3] < 0.0:
             book[3] = height
-        if uniform(state) * total < hard:
+        chosen = uniform(state) * total
+        if chosen < hard:
             photon = sample_bremsstrahlung(energy, state)
-            if photon > PHOTON_CUT_MEV:
-                n = push_deflected(stack, n, PHOTON, photon, p, emission_tangent(energy, state), state)
+            n = _push_photon(stack, n, photon, p, emission_tangent(energy, state), air, book, state)
+            energy -= photon
+        elif chosen < hard + knock_on:
+            kinetic = sample_knock_on(energy, is_positron, state)
+            if kinetic > 0.0:
+                sin = math.sqrt(2.0 * ELECTRON_MASS_MEV / (kinetic + 2.0 * ELECTRON_MASS_MEV))
+                n = push_deflected(stack, n, ELECTRON, kinetic + ELECTRON_MASS_MEV, p, sin, state)
                 if not survives(stack[n - 1], air.thinning_mev, air.max_weight, state):
                     n -= 1
-            else:
-                book[1] += photon * weight
-            energy -= photon
-        elif energy > 2.2 * KNOCK_ON_CUT_MEV:
-            kinetic = sample_knock_on(energy, state)
-            sin = math.sqrt(2.0 * ELECTRON_MASS_MEV / (kinetic + 2.0 * ELECTRON_MASS_MEV))
-            n = push_deflected(stack, n, ELECTRON, kinetic + ELECTRON_MASS_MEV, p, sin, state)
-            if not survives(stack[n - 1], air.thinning_mev, air.max_weight, state):
-                n -= 1
+                book[1] -= ELECTRON_MASS_MEV * weight
+                energy -= kinetic
+        else:
+            photon = sample_annihilation(energy, state)
+            other = energy + ELECTRON_MASS_MEV - photon
+            n = _push_photon(stack, n, photon, p, photon_tangent(photon, energy), air, book, state)
+            n = _push_photon(stack, n, other, p, photon_tangent(other, energy), air, book, state)
             book[1] -= ELECTRON_MASS_MEV * weight
-            energy -= kinetic
+            return n
         p[1] = energy
         if not survives(p, air.thinning_mev, air.max_weight, state):
             return n

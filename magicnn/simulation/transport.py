@@ -8,15 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.simulation.cherenkov import LIGHT_COLUMNS, Targets
+from magicnn.simulation.collisions import LOG_ENERGY_MIN, LOG_ENERGY_STEP
 from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
-from magicnn.simulation.electromagnetic import (
-    LOG_ENERGY_MIN,
-    LOG_ENERGY_STEP,
-    PHOTON_CUT_MEV,
-    emission_tangent,
-    sample_compton,
-    sample_pair,
-)
+from magicnn.simulation.electromagnetic import PHOTON_CUT_MEV, emission_tangent, sample_compton, sample_pair
 from magicnn.simulation.hadronic import interact
 from magicnn.simulation.medium import (
     CURVATURE_PER_M,

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
+from magicnn.simulation.collisions import collision_loss_mev_cm2_g
 from magicnn.simulation.compiled import exponential, normal_pair, poisson, random_state, uniform
 from magicnn.simulation.electromagnetic import (
-    collision_loss_mev_cm2_g,
     compton_cross_section_cm2_g,
     pair_cross_section_cm2_g,
     sample_bremsstrahlung,
