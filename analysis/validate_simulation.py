@@ -5,7 +5,8 @@
     python analysis/validate_simulation.py --scale 0.1      # a tenth of the showers
 
 Results are kept in the folder of --work: a run that was killed continues, and one of the same settings and code only
-draws. Lines of groups that were not asked for are taken from the table that is there.
+draws. Lines of groups that were not asked for are taken from the table that is there. Ends with status 1 when a line
+fails of which investigations.yaml says nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from validation.groups import GROUPS, validate_groups
-from validation.page import write_page
+from validation.page import unexplained, write_page
 from validation.store import Store
 
 from magicnn.runs import configure_logging
@@ -50,6 +51,8 @@ def main() -> None:
                 f"{line['verdict']:12s} {record['name']:10s} {line['quantity']}: {line['shown']} [{line['accepted']}]"
             )
     print(write_page(records, args.docs))
+    if missing := unexplained(records):
+        parser.exit(1, f"no investigation in analysis/validation/investigations.yaml of: {', '.join(missing)}\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from magicnn.simulation.collisions import collision_loss_mev_cm2_g
 from magicnn.simulation.electromagnetic import pair_cross_section_cm2_g
 from magicnn.simulation.showers import environment, simulate_shower
 from validation.drawing import COLOURS, REFERENCE, panels
-from validation.lines import Figure, Group, Line, within
+from validation.extinction import extinction_differences
+from validation.lines import Figure, Group, Line, shown_only, within
 from validation.store import Arrays, Store
 
 __all__ = ["validate"]
@@ -223,7 +224,22 @@ def validate(store: Store, figures: Path) -> Group:
             digits=3,
         )
     )
-    return Group(lines, (Figure("air.png", caption),))
+    table = None if store.data is None else store.data / "simulation_inputs" / "extinction.npz"
+    has_table = table is not None and table.is_file()
+    if table is not None and has_table:
+        lines += [
+            shown_only(
+                f"extinction_{height / 1e3:g}_{zenith:g}",
+                f"detected yield of light from {height / 1e3:g} km at zenith {zenith:g} deg, more than with CORSIKA's "
+                "extinction",
+                percent,
+                "%",
+                source="CORSIKA's table, as in the package CHASM",
+                digits=1,
+            )
+            for height, zenith, _, _, percent in extinction_differences(table)
+        ]
+    return Group(lines, (Figure("air.png", caption),), "" if has_table else "CORSIKA's extinction is not here")
 
 
 def _draw(path: Path, depth: np.ndarray, ratio: list[float]) -> None:
@@ -234,6 +250,7 @@ def _draw(path: Path, depth: np.ndarray, ratio: list[float]) -> None:
             height / 1e3,
             (height - _OBSERVATION_M) * np.tan(np.radians(air.cherenkov_angle_deg(height))),
             color=COLOURS[0],
+            label="ours",
         )
         rings.plot([r[0] for r in _RINGS], [r[2] for r in _RINGS], "x", color=REFERENCE, label="table")
         rings.set(xlabel="height of emission [km]", ylabel="ring radius at 2200 m [m]")
@@ -250,6 +267,6 @@ def _draw(path: Path, depth: np.ndarray, ratio: list[float]) -> None:
             label="cross section",
         )
         first.set(xlabel="depth of the first interaction [g/cm²]", ylabel="showers", yscale="log")
-        loss.axhspan(0.97, 1.03, color=REFERENCE, alpha=0.15)
+        loss.axhspan(0.97, 1.03, color=REFERENCE, alpha=0.15, lw=0, label="accepted")
         loss.plot([t for t, _ in _ESTAR], ratio, "o", color=COLOURS[0])
         loss.set(xlabel="kinetic energy [MeV]", ylabel="collision loss / NIST", xscale="log", ylim=(0.95, 1.05))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.evaluation.spectra import power_law
 from validation.drawing import COLOURS, REFERENCE, panels
-from validation.lines import Figure, Group, Line, within
+from validation.lines import Figure, Group, Line, shown_only, within
 from validation.samples import Exposure, exposure, gammas_at_20_deg, is_big_enough
 from validation.store import Store
 
@@ -38,7 +38,6 @@ PUBLISHED = (
 )
 _SOURCE = "DL3 file of the MAGIC Crab Nebula run 5029747 (gammapy-data, rad_max), zenith 20.3 deg, after all cuts"
 _CALIBRATION_BIN_TEV = 0.100
-_ANALYSIS_THRESHOLD_TEV = 0.0858
 # Zenith range (deg), file, energy range (GeV), published threshold (GeV)
 _THRESHOLDS = (
     ("0 – 30", 0.0, 30.0, "gamma_za05to35.yaml", 12.0, 800.0, 50.0),
@@ -46,6 +45,7 @@ _THRESHOLDS = (
     ("59 – 61", 59.0, 61.0, "gamma_za50to62.yaml", 60.0, 4000.0, 250.0),
 )
 _SLOPE = 2.6
+_GROWTH_TEV = (0.05, 0.2)
 _N_PARTS = 6
 _STEP, _SMOOTHING = 0.01, 0.06
 
@@ -130,7 +130,7 @@ def validate(store: Store, figures: Path) -> Group:
         label = f"{low:g} – {high:g} TeV"
         value, error = found["cuts"][k]
         is_calibration = low == _CALIBRATION_BIN_TEV
-        kind: Any = "calibration" if is_calibration else "gate" if low > _ANALYSIS_THRESHOLD_TEV else "info"
+        accepted = (math.nan, math.nan) if is_calibration else within(1.0, 0.30)
         lines.append(
             Line(
                 f"cuts_{low:g}",
@@ -138,12 +138,13 @@ def validate(store: Store, figures: Path) -> Group:
                 value / published,
                 error / published,
                 "",
-                *within(1.0, 0.30),
-                f"{published:.3g} m² (30 %)",
+                *accepted,
+                f"{published:.3g} m²" + ("" if is_calibration else " (30 %)"),
                 _SOURCE,
-                kind,
+                "calibration" if is_calibration else "gate",
             )
         )
+    lines.append(_growth(found["trigger"]))
     big = events.select(is_big_enough(size))
     lines.append(
         Line(
@@ -163,9 +164,25 @@ def validate(store: Store, figures: Path) -> Group:
     caption = (
         "Left: effective area at zenith 20 deg against the published one after cuts. Right: distribution of the true "
         "energies of triggered gammas for a spectrum E^−2.6, per linear interval (solid) and per logarithmic interval "
-        "(dashed) of energy; dots: published thresholds."
+        "(dashed) of energy; triangles: published thresholds."
     )
     return Group([*lines, *more], (Figure("area.png", caption),))
+
+
+def _growth(area: Floats) -> Line:
+    """Show how the effective area at trigger grows around the threshold."""
+    energy = np.array([math.sqrt(a * b) for a, b, _ in PUBLISHED])
+    near = (energy > _GROWTH_TEV[0]) & (energy < _GROWTH_TEV[1])
+    fitted, covariance = np.polyfit(
+        np.log(energy[near]), np.log(area[near, 0]), 1, w=area[near, 0] / area[near, 1], cov="unscaled"
+    )
+    return shown_only(
+        "area_growth",
+        f"power of the energy with which the effective area at trigger grows, {1e3 * _GROWTH_TEV[0]:g} – "
+        f"{1e3 * _GROWTH_TEV[1]:g} GeV, zenith 20 deg",
+        (float(fitted[0]), float(np.sqrt(covariance[0, 0]))),
+        source="for the thresholds below",
+    )
 
 
 def _thresholds(store: Store) -> tuple[list[Line], list[Any]]:
@@ -194,16 +211,12 @@ def _thresholds(store: Store) -> tuple[list[Line], list[Any]]:
                 source,
                 digits=0,
             ),
-            Line(
+            shown_only(
                 f"threshold_log_{low:.0f}",
                 f"the same, peak of dN/dlog E, zenith {label} deg",
-                *log[:2],
+                log[:2],
                 "GeV",
-                math.nan,
-                math.nan,
-                "–",
-                "for comparison: the other definition in use",
-                "info",
+                source="for comparison: the other definition in use",
                 digits=0,
             ),
             *_plateau(low, label, log),
@@ -223,17 +236,12 @@ def _parts(events: Exposure) -> list[Line]:
         ]
         for word, value in (("lowest", min(peaks)), ("highest", max(peaks))):
             lines.append(
-                Line(
+                shown_only(
                     f"parts_{word}_{'log' if is_per_log else 'linear'}",
                     f"{word} peak of {name} among {_N_PARTS} parts of that sample, zenith 0 – 30 deg, smoothed by 0.1",
                     value,
-                    math.nan,
                     "GeV",
-                    math.nan,
-                    math.nan,
-                    "–",
-                    "scatter of the peak",
-                    "info",
+                    source="scatter of the peak",
                     digits=0,
                 )
             )
@@ -245,17 +253,12 @@ def _plateau(low: float, label: str, log: tuple[float, float, Floats, Floats]) -
     flat = log[2][log[3] > 0.95]
     ends: list[tuple[str, Callable[..., Any]]] = [("lowest", np.min), ("highest", np.max)]
     return [
-        Line(
+        shown_only(
             f"plateau_{word}_{low:.0f}",
             f"{word} energy at which dN/dlog E is above 95 % of its maximum, zenith {label} deg",
             float(pick(flat)),
-            math.nan,
             "GeV",
-            math.nan,
-            math.nan,
-            "–",
-            "width of the peak",
-            "info",
+            source="width of the peak",
             digits=0,
         )
         for word, pick in ends
@@ -263,18 +266,44 @@ def _plateau(low: float, label: str, log: tuple[float, float, Floats, Floats]) -
 
 
 def _draw(path: Path, found: dict[str, Floats], curves: list[Any]) -> None:
+    from matplotlib.lines import Line2D
+
     with panels(path, 2) as (area, threshold):
         energy = np.array([math.sqrt(a * b) for a, b, _ in PUBLISHED])
-        area.plot(energy, [p[2] for p in PUBLISHED], "x", color=REFERENCE, label="published, after cuts")
+        area.plot(energy, [p[2] for p in PUBLISHED], "x", ms=7, mew=1.6, color=REFERENCE, label="published, after cuts")
         for colour, (name, label) in zip(
-            COLOURS, (("trigger", "trigger"), ("cuts", "size > 50 phe × 0.9 × 0.75")), strict=False
+            COLOURS,
+            (("trigger", "ours, at trigger"), ("cuts", "ours, size > 50 phe × 0.9 × 0.75")),
+            strict=False,
         ):
-            area.errorbar(energy, found[name][:, 0], found[name][:, 1], fmt="o-", ms=3, color=colour, label=label)
+            seen = found[name][:, 0] > 0.0
+            area.errorbar(
+                energy[seen], found[name][seen, 0], found[name][seen, 1], fmt="o-", ms=3, color=colour, label=label
+            )
         area.set(
-            xlabel="true energy [TeV]", ylabel="effective area [m²]", xscale="log", yscale="log", ylim=(100.0, 5e5)
+            xlabel="true energy [TeV]",
+            ylabel="effective area [m²]",
+            xscale="log",
+            yscale="log",
+            xlim=(0.025, 16.0),
+            ylim=(30.0, 4e5),
         )
-        for colour, (label, linear, log, published) in zip(COLOURS, curves, strict=False):
-            threshold.plot(linear[2], linear[3], color=colour, label=f"zenith {label} deg")
+        area.legend(loc="lower right", fontsize=8.5)
+        for colour, (_, linear, log, published) in zip(COLOURS, curves, strict=False):
+            threshold.plot(linear[2], linear[3], color=colour)
             threshold.plot(log[2], log[3], color=colour, ls="--", lw=1.0)
-            threshold.plot([published], [1.03], "v", color=colour)
-        threshold.set(xlabel="true energy [GeV]", ylabel="events (maximum = 1)", xscale="log", ylim=(0.0, 1.1))
+            threshold.plot([published], [1.06], "v", color=colour)
+        threshold.set(
+            xlabel="true energy [GeV]", ylabel="triggered events (maximum = 1)", xscale="log", ylim=(0.0, 1.6)
+        )
+        threshold.set_yticks(np.arange(0.0, 1.01, 0.2))
+        kinds = [
+            *(
+                Line2D([], [], color=c, label=f"zenith {curve[0]} deg")
+                for c, curve in zip(COLOURS, curves, strict=False)
+            ),
+            Line2D([], [], color=REFERENCE, label="per GeV"),
+            Line2D([], [], color=REFERENCE, ls="--", lw=1.0, label="per log E"),
+            Line2D([], [], color=REFERENCE, marker="v", ls="", label="published threshold"),
+        ]
+        threshold.legend(handles=kinds, loc="upper center", ncols=2, fontsize=8.5)

@@ -240,7 +240,7 @@ def cascade_checks(n_100_gev: int = 400, n_1_tev: int = 100, seed: int = 8) -> l
         allowed_gcm2 = 3.0 * float(np.hypot(spread, error))
         for expected, allowed, source in (
             (formula, 30.0, "Greisen's profile times Nerling's spectrum"),
-            (geant4, allowed_gcm2, f"our run of Geant4 11.4, itself +- {error:g}"),
+            (geant4, allowed_gcm2, f"our run of Geant4 11.4, itself ± {error:g}"),
         ):
             checks.append(
                 CascadeCheck(
@@ -253,7 +253,7 @@ def cascade_checks(n_100_gev: int = 400, n_1_tev: int = 100, seed: int = 8) -> l
             checks.append(
                 CascadeCheck(
                     f"electrons at maximum, {name}", "", number, 0.013 * number, reference, 0.93 * reference,
-                    1.07 * reference, f"our run of Geant4 11.4, itself +- {error:g}",
+                    1.07 * reference, f"our run of Geant4 11.4, itself ± {error:g}",
                 )
             )  # fmt: skip
     checks.append(
@@ -270,7 +270,7 @@ def cascade_checks(n_100_gev: int = 400, n_1_tev: int = 100, seed: int = 8) -> l
                 CascadeCheck(
                     f"photons, 100 GeV at {radius:g} m, no field", "1/m2", float(density[:, k].mean()),
                     float(density[:, k].std() / np.sqrt(n_100_gev)), reference, 0.94 * reference, 1.06 * reference,
-                    f"our run of Geant4 11.4, itself +- {error:g}",
+                    f"our run of Geant4 11.4, itself ± {error:g}",
                 )
             )  # fmt: skip
     return checks

@@ -9,7 +9,7 @@ import numpy as np
 
 from validation.corsika import GIVEN_HEIGHT, QUANTITIES, Record, compare_corsika, mean_ratio
 from validation.drawing import COLOURS, REFERENCE, panels
-from validation.lines import Figure, Group, Line
+from validation.lines import Figure, Group, Line, shown_only
 from validation.store import Store
 
 __all__ = ["validate"]
@@ -22,6 +22,7 @@ _LABELS = {
     "transverse_width_deg": "width of the light across the direction to the core",
     "radial_width_deg": "width of the light along the direction to the core",
 }
+_ALL_LABELS = {**_LABELS, GIVEN_HEIGHT: "photons, given the height of emission"}
 _SOURCE = "CORSIKA 7 photon files of pyeventio's test resources, same start, air, field and band"
 
 
@@ -106,23 +107,54 @@ def validate(store: Store, figures: Path) -> Group:
             _SOURCE,
         )
     )
+    lines.append(
+        shown_only(
+            "corsika_photons_weighted",
+            "photons, CORSIKA over ours, mean weighted by the scatter of ours",
+            mean_ratio(records, "photons", is_weighted=True),
+            reference="1",
+            source=_SOURCE,
+        )
+    )
+    lines += _single_showers(records)
     _draw(figures / "corsika.png", records)
     caption = (
         "CORSIKA over the mean of ours, shower by shower (in the order of the files); bars: scatter of our showers; "
-        "band: mean and its error."
+        "band: mean and its error. Last: beside those of our showers that shine from the same height; mean weighted."
     )
     return Group(lines, (Figure("corsika.png", caption),))
 
 
+def _single_showers(records: list[Record]) -> list[Line]:
+    """Show every quantity of every shower."""
+    showers = list(dict.fromkeys(r.shower for r in records))
+    return [
+        shown_only(
+            f"corsika_{r.quantity}_{showers.index(r.shower)}",
+            f"{_ALL_LABELS[r.quantity]}, CORSIKA's shower "
+            f"{showers.index(r.shower) + 1} of {len(showers)} ({r.energy_gev:.0f} GeV, first interaction at "
+            f"{r.first_interaction_m / 1e3:.1f} km) over ours",
+            (r.ratio, r.spread / r.ours),
+            reference="1",
+            source="error: scatter of our showers",
+        )
+        for r in sorted(records, key=lambda r: showers.index(r.shower))
+    ]
+
+
 def _draw(path: Path, records: list[Record]) -> None:
-    with panels(path, len(QUANTITIES)) as axes:
-        for ax, quantity in zip(axes, QUANTITIES, strict=True):
+    with panels(path, len(_ALL_LABELS)) as axes:
+        for ax, (quantity, label) in zip(axes, _ALL_LABELS.items(), strict=True):
             mine = [r for r in records if r.quantity == quantity]
             ax.axhline(1.0, color=REFERENCE, lw=0.8)
-            ratio, error = mean_ratio(records, quantity)
-            ax.axhspan(ratio - error, ratio + error, color=COLOURS[0], alpha=0.15)
-            ax.errorbar(
-                range(len(mine)), [r.ratio for r in mine], [r.spread / r.ours for r in mine], fmt="o", color=COLOURS[0]
-            )
+            ratio, error = mean_ratio(records, quantity, is_weighted=quantity == GIVEN_HEIGHT)
+            ax.axhspan(ratio - error, ratio + error, color=COLOURS[0], alpha=0.15, lw=0)
+            values, bars = (np.array(v) for v in zip(*((r.ratio, r.spread / r.ours) for r in mine), strict=True))
+            ax.errorbar(range(len(mine)), values, bars, fmt="o", color=COLOURS[0])
             ax.set_xticks(range(len(mine)), [f"{r.energy_gev:.0f} GeV" for r in mine])
-            ax.set(ylabel="CORSIKA / ours", title=_LABELS[quantity], ylim=(0.0, 2.0))
+            ax.set(
+                ylabel="CORSIKA / ours",
+                title=label,
+                xlim=(-0.5, len(mine) - 0.5),
+                ylim=(min(0.0, 1.05 * float((values - bars).min())), max(2.0, 1.05 * float((values + bars).max()))),
+            )

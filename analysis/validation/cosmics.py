@@ -75,7 +75,11 @@ def validate(store: Store, figures: Path) -> Group:
     return Group(
         lines,
         (
-            Figure("cosmics.png", "Cleaned images in M1: real events (top), simulated protons (bottom), as they come."),
+            Figure(
+                "cosmics.png",
+                "Cleaned images in M1: real events (top), simulated protons (bottom), as they come; each image "
+                "in colours of its own, from its least to its greatest charge.",
+            ),
             Figure(
                 "cosmic_shapes.png",
                 "Shapes of real and simulated images, both telescopes; protons with their spectrum.",
@@ -122,7 +126,9 @@ def _draw_images(path: Path, batches: list[tuple[str, EventBatch]]) -> None:
             for k, n in enumerate(good):
                 ax = axes[row * _N_SHOWN + k]
                 camera_image(ax, batch.meta.camera, batch.charge[n, 0], mask=mask[k, 0], gamma=0.5)
-                ax.set_title(f"{kind}, {features['size_pe'][n, 0]:.0f} phe", fontsize=12)
+                ax.set_title(f"{kind}, {features['size_pe'][n, 0]:.0f} phe", fontsize=15)
+            for ax in axes[row * _N_SHOWN + len(good) : (row + 1) * _N_SHOWN]:
+                ax.axis("off")
 
 
 def _draw_shapes(path: Path, images: dict[str, dict[str, Floats]]) -> None:
@@ -147,4 +153,5 @@ def _draw_shapes(path: Path, images: dict[str, dict[str, Floats]]) -> None:
                     lw=1.6,
                     label=kind,
                 )
-            ax.set(xlabel=label, ylabel="density")
+            unit = label.partition("[")[2].rstrip("]")
+            ax.set(xlabel=label, ylabel=f"density [1/{unit}]", xlim=(0.0, edges[-1]))

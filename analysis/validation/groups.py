@@ -13,7 +13,7 @@ from typing import Any
 from magicnn import __version__
 from magicnn.errors import ConfigError
 from magicnn.runs import read_json, write_json
-from validation.lines import Group
+from validation.lines import Group, demand_sources
 from validation.store import Store
 
 __all__ = ["GROUPS", "Entry", "validate_groups"]
@@ -54,6 +54,16 @@ GROUPS: Mapping[str, Entry] = {
         "section of bremsstrahlung below 1 GeV from here.",
         "validation.cascade_group",
     ),
+    "protons": Entry(
+        "Light of protons",
+        "Vertical protons, counted as the gammas above.",
+        "validation.protons",
+    ),
+    "hadrons": Entry(
+        "Single interactions of hadrons",
+        "Events of the hadron library as a shower draws them, and the cross sections that go with them.",
+        "validation.hadrons",
+    ),
     "corsika": Entry(
         "Light beside CORSIKA's showers",
         "Each CORSIKA shower beside showers of ours of its energy, first interaction, magnetic field and distances.",
@@ -78,7 +88,8 @@ GROUPS: Mapping[str, Entry] = {
     ),
     "rates": Entry(
         "Trigger rate of cosmic rays",
-        "Protons and helium at zenith 18 to 22 deg. Heavier nuclei, with their higher thresholds, are not simulated.",
+        "Protons and helium at zenith 18 to 22 deg, and what the night sky triggers. Heavier nuclei, with their higher "
+        "thresholds, are not simulated.",
         "validation.rates",
     ),
     "cosmics": Entry(
@@ -145,4 +156,5 @@ def _run(entry: Entry, store: Store, figures: Path) -> Group:
     keys = [line.key for line in result.lines]
     if len(set(keys)) < len(keys):
         raise ConfigError(f"{entry.module}: two lines have the same key")
+    demand_sources(result.lines)
     return result

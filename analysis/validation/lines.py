@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from magicnn.errors import ConfigError
 from magicnn.runs import atomic_path, write_json
 
-__all__ = ["Figure", "Group", "Line", "within", "write_table"]
+__all__ = ["Figure", "Group", "Line", "demand_sources", "shown_only", "within", "write_table"]
 
 Kind = Literal["gate", "calibration", "info"]
 Verdict = Literal["pass", "fail", "calibration", "info"]
@@ -31,7 +32,7 @@ class Line:
         Ours, and its statistical error (one standard deviation; NaN where there is none).
     unit : str
     low, high : float
-        What is accepted; NaN where a side is open.
+        What is accepted; NaN where a side is open. Both are NaN for all but gates.
     reference : str
         The value to compare with, as the source gives it.
     source : str
@@ -64,7 +65,7 @@ class Line:
 
     @property
     def accepted(self) -> str:
-        """The accepted range as text; of a line that is shown only, too, if there is one."""
+        """The accepted range as text."""
         low, high = (f"{v:.{self.digits}f}" for v in (self.low, self.high))
         if math.isnan(self.low) and math.isnan(self.high):
             return "–"
@@ -111,6 +112,37 @@ class Group:
 def within(centre: float, fraction: float) -> tuple[float, float]:
     """Range of a relative tolerance around a value."""
     return centre * (1.0 - fraction), centre * (1.0 + fraction)
+
+
+def shown_only(
+    key: str,
+    quantity: str,
+    found: tuple[float, float] | float,
+    unit: str = "",
+    reference: str = "–",
+    source: str = "",
+    *,
+    digits: int = 2,
+) -> Line:
+    """Make a line that is not judged, of a value or of a value and its error."""
+    value, error = found if isinstance(found, tuple) else (found, math.nan)
+    return Line(key, quantity, value, error, unit, math.nan, math.nan, reference, source, "info", digits)
+
+
+def demand_sources(lines: Iterable[Line]) -> None:
+    """Check that lines are judged exactly where there are an accepted range and a source.
+
+    Raises
+    ------
+    ConfigError
+        A gate has no range or no source, or a line that is not judged has a range.
+    """
+    for line in lines:
+        has_range = math.isfinite(line.low) or math.isfinite(line.high)
+        if line.kind == "gate" and not (has_range and line.source):
+            raise ConfigError(f"{line.key}: judged, but without a range or without a source")
+        if line.kind != "gate" and has_range:
+            raise ConfigError(f"{line.key}: has a range, but is not judged")
 
 
 def write_table(path: Path, lines: Iterable[tuple[str, Line]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from magicnn.simulation.detector import detector, observe
 from magicnn.simulation.settings import DetectorSettings, SiteSettings
 from magicnn.simulation.showers import TELESCOPE_RADIUS_M, environment, simulate_shower
 from validation.drawing import COLOURS, REFERENCE, panels
-from validation.lines import Figure, Group, Line
+from validation.lines import Figure, Group, Line, shown_only
 from validation.store import Arrays, Store
 
-__all__ = ["analytic_ring", "ring_in_camera", "rings", "validate"]
+__all__ = ["analytic_ring", "ring_in_camera", "rings", "validate", "whole_mirror"]
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +30,10 @@ _MASS_GEV = 0.1056583755
 _BAND_NM = (290.0, 700.0)
 _IMPACTS_M = (0.0, 3.0, 6.0)
 _ENERGIES_GEV = (8.0, 12.0, 20.0, 50.0)
+_MARS_ENERGIES_GEV = (10.0, 14.0, 20.0)
+# Photoelectrons against the radius in degrees, 0.75 to 1.2 deg.
+_MARS_PE = (-77.07, 1249.3, -351.2)
+_MARS = "curve of MAGIC-I, whole rings, class MHMuonPar of MARS (fact-project/mars_pulse_truth)"
 
 
 def analytic_ring(air: Atmosphere, energy_gev: float, impact_m: float, photons_per_metre: float) -> tuple[float, float]:
@@ -233,29 +238,118 @@ def validate(store: Store, figures: Path) -> Group:
                 digits=3,
             ),
         ]
-    _draw(figures / "muons.png", made, expected, seen["charge"][triggered])
+    lines += _sizes(store, air)
+    _draw(figures / "muons.png", made, lambda e, b: analytic_ring(air, e, b, per_metre), seen["charge"][triggered])
     caption = (
-        "Left: photons on the reflector against the impact of a muon of 20 GeV; line: Frank and Tamm. Middle: radius "
-        "against energy. Right: a simulated ring of a muon of 20 GeV in M1."
+        "Left: photons on the reflector against the impact of a muon of 20 GeV; bars: scatter of single muons. Middle: "
+        "radius against energy. Lines: the closed expressions. Right: a simulated ring of a muon of 20 GeV in M1."
     )
     missing = "" if triggered.any() else "no simulated muon ring triggered"
     return Group(lines, (Figure("muons.png", caption),), missing)
 
 
-def _draw(path: Path, made: Any, expected: Any, charges: NDArray[Any]) -> None:
+def whole_mirror(store: Store, energy_gev: float, number: int) -> Arrays:
+    """Count the photoelectrons, at light scale 1, of vertical muons that hit the mirror anywhere."""
+    surroundings = environment(light_scale=1.0, field_north_ut=0.0, field_down_ut=0.0)
+    angle = analytic_ring(surroundings.atmosphere, energy_gev, 0.0, 1.0)[1]
+
+    def one(i: int) -> Arrays:
+        impact = TELESCOPE_RADIUS_M * math.sqrt((i + 0.5) / number)
+        light, _ = simulate_shower(
+            "muon",
+            energy_gev,
+            0.0,
+            0.0,
+            [[impact, 0.0]],
+            [0.0],
+            [0.0],
+            [[0.0, 0.0, 0.0]],
+            surroundings,
+            [17, i],
+            start_height_m=start_height_m(angle, impact),
+        )
+        return {"light": np.array(len(light.x_deg))}
+
+    return store.showers("muons_anywhere", {"energy_gev": energy_gev, "number": number}, number, one, per_file=100)
+
+
+def _sizes(store: Store, air: Atmosphere) -> list[Line]:
+    """Show the size of rings beside the curve that MARS draws for MAGIC-I."""
+    number = store.number(400, 40)
+    known = SiteSettings().light_budget
+    before = known.known / known.photocathode_gain
+    lines = []
+    for energy in _MARS_ENERGIES_GEV:
+        radius = analytic_ring(air, energy, 0.0, 1.0)[1]
+        theirs = _MARS_PE[0] + _MARS_PE[1] * radius + _MARS_PE[2] * radius**2
+        light = whole_mirror(store, energy, number)["light"]
+        mean, error = float(light.mean()), float(light.std() / math.sqrt(number))
+        ratio = theirs / mean
+        what = f"muons of {energy:g} GeV, radius {radius:.2f} deg"
+        lines += [
+            shown_only(
+                f"mars_light_{energy:g}",
+                f"photoelectrons at light scale 1 of {what}, that hit the mirror anywhere",
+                (mean, error),
+                reference=f"{theirs:.0f}",
+                source=_MARS,
+                digits=0,
+            ),
+            shown_only(
+                f"mars_scale_{energy:g}",
+                f"light scale at which {what}, have the size of that curve",
+                (ratio, ratio * error / mean),
+                reference=f"{SiteSettings().light_scale:.3f}, the light scale",
+                source=_MARS,
+                digits=3,
+            ),
+            shown_only(
+                f"mars_residual_{energy:g}",
+                f"the same over the known factors of MAGIC-I, {what}",
+                (ratio / before, ratio / before * error / mean),
+                reference=f"{known.residual:.3f}, the residual",
+                source=f"known factors without the present photocathodes: {before:.3f}",
+                digits=3,
+            ),
+        ]
+    return lines
+
+
+def _draw(
+    path: Path, made: Any, expected: Callable[[float, float], tuple[float, float]], charges: NDArray[Any]
+) -> None:
     from magicnn.report.camera_plot import camera_image
 
     with panels(path, 3) as (light, radius, camera):
-        b = np.array(_IMPACTS_M)
         rows = [made[20.0, v]["light"] for v in _IMPACTS_M]
+        impact = np.linspace(0.0, 7.0, 36)
+        light.plot(impact, [expected(20.0, b)[0] for b in impact], color=REFERENCE, label="Frank and Tamm")
         light.errorbar(
-            b, [r.mean() for r in rows], [r.std() for r in rows], fmt="o", color=COLOURS[0], label="simulated"
+            _IMPACTS_M, [r.mean() for r in rows], [r.std() for r in rows], fmt="o", color=COLOURS[0], label="simulated"
         )
-        light.plot(b, [expected[20.0, v][0] for v in _IMPACTS_M], color=REFERENCE, label="expected")
-        light.set(xlabel="distance of the muon to the centre [m]", ylabel="photons on the reflector", ylim=(0.0, None))
+        light.set(
+            xlabel="distance of the muon to the centre [m]",
+            ylabel="photons on the reflector",
+            xlim=(-0.3, 7.0),
+            ylim=(0.0, None),
+        )
         rows = [made[e, 0.0]["radius"] for e in _ENERGIES_GEV]
-        radius.errorbar(_ENERGIES_GEV, [r.mean() for r in rows], [r.std() for r in rows], fmt="o", color=COLOURS[0])
-        radius.plot(_ENERGIES_GEV, [expected[e, 0.0][1] for e in _ENERGIES_GEV], color=REFERENCE)
-        radius.set(xlabel="energy of the muon [GeV]", ylabel="radius of the ring [deg]")
+        energy = np.geomspace(6.5, 70.0, 60)
+        radius.plot(energy, [expected(e, 0.0)[1] for e in energy], color=REFERENCE, label="Cherenkov angle")
+        radius.errorbar(
+            _ENERGIES_GEV,
+            [r.mean() for r in rows],
+            [r.std() for r in rows],
+            fmt="o",
+            color=COLOURS[0],
+            label="simulated",
+        )
+        radius.set(xlabel="energy of the muon [GeV]", ylabel="radius of the ring [deg]", xscale="log")
+        radius.set_xticks([8, 12, 20, 50], ["8", "12", "20", "50"])
+        radius.set_xticks([], minor=True)
         if len(charges):
-            camera_image(camera, Camera.magic(), charges[0, 0])
+            image = camera_image(camera, Camera.magic(), charges[0, 0])
+            bar = camera.figure.colorbar(image, ax=camera, shrink=0.8)
+            bar.set_label("charge [phe]")
+        else:
+            camera.axis("off")

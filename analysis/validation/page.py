@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,13 +12,37 @@ from magicnn.config import read_yaml
 from magicnn.runs import atomic_path
 from validation.lines import Line, write_table
 
-__all__ = ["write_page"]
+__all__ = ["INVESTIGATIONS", "UNEXPLAINED", "unexplained", "write_page"]
 
 _HERE = Path(__file__).parent
-_MARKS = {"pass": "pass", "fail": "**FAIL**", "calibration": "calibration", "info": "–"}
+_LOG = logging.getLogger("magicnn.validation")
+_MARKS = {"pass": "pass", "fail": "**FAIL**", "calibration": "calibration"}
+
+INVESTIGATIONS = _HERE / "investigations.yaml"
+"""What is known about lines and groups."""
+UNEXPLAINED = "**NOT INVESTIGATED**"
+"""Mark of a line that fails and has no investigation."""
+
+Record = Mapping[str, Any]
 
 
-def write_page(records: Sequence[Mapping[str, Any]], docs: Path) -> Path:
+def unexplained(records: Sequence[Record], texts: Mapping[str, str] | None = None) -> list[str]:
+    """Name the lines that fail without an investigation.
+
+    Parameters
+    ----------
+    records : sequence of mapping
+        What `validate_groups` gives.
+    texts : mapping of str to str, optional
+        Investigations by key; those of `INVESTIGATIONS` when not given.
+    """
+    known = read_yaml(INVESTIGATIONS) if texts is None else texts
+    return [
+        line["key"] for r in records for line in r["lines"] if line["verdict"] == "fail" and line["key"] not in known
+    ]
+
+
+def write_page(records: Sequence[Record], docs: Path, texts: Mapping[str, str] | None = None) -> Path:
     """Write validation.md, and the lines as figures/validation/validation.json and .ecsv.
 
     Parameters
@@ -26,32 +51,43 @@ def write_page(records: Sequence[Mapping[str, Any]], docs: Path) -> Path:
         What `validate_groups` gives.
     docs : Path
         Folder of the documentation.
+    texts : mapping of str to str, optional
+        Investigations by key; those of `INVESTIGATIONS` when not given.
 
     Returns
     -------
     Path
-        The page. Texts of investigations are filled in from the lines: ``{{ line.KEY.shown }}``; those of a line stand
-        there when it fails, those of a group always.
+        The page.
+
+    Notes
+    -----
+    Investigations are templates, filled in from the lines: ``{{ line.KEY.shown }}``, and ``this`` is the line itself.
+    Those of a line stand there when it fails and only then, those of a group always. A line that fails without one is
+    marked with `UNEXPLAINED`, and logged.
     """
     from jinja2 import Environment, StrictUndefined
 
+    known: Mapping[str, str] = read_yaml(INVESTIGATIONS) if texts is None else texts
     lines = {line["key"]: line for record in records for line in record["lines"]}
+    missing = unexplained(records, known)
+    for key in missing:
+        _LOG.warning("%s fails and has no investigation", key)
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    groups = {record["name"] for record in records}
-    texts = read_yaml(_HERE / "investigations.yaml")
-    notes = {
-        name: environment.from_string(text).render(line=lines)
-        for name, text in texts.items()
-        if name in groups or lines.get(name, {}).get("verdict") == "fail"
-    }
-    counts = Counter(line["verdict"] for line in lines.values())
+    environment.filters["words"] = _words
+
+    def filled(key: str) -> str:
+        return " ".join(environment.from_string(known[key]).render(line=lines, this=lines.get(key)).split())
+
     template = environment.from_string((_HERE / "validation.md.j2").read_text(encoding="utf-8"))
     text = template.render(
         records=records,
-        counts=counts,
-        notes=notes,
+        counts=Counter(line["verdict"] for line in lines.values()),
+        group_notes={r["name"]: filled(r["name"]) for r in records if r["name"] in known},
+        line_notes={r["name"]: _merged(r, known, filled) for r in records},
+        missing=missing,
+        unexplained=UNEXPLAINED,
         marks=_MARKS,
         cpu_s=sum(r["made"]["cpu_s"] for r in records),
     )
@@ -63,7 +99,21 @@ def write_page(records: Sequence[Mapping[str, Any]], docs: Path) -> Path:
     return docs / "validation.md"
 
 
-def _line(row: Mapping[str, Any]) -> Line:
+def _merged(record: Record, known: Mapping[str, str], filled: Any) -> list[tuple[str, str]]:
+    """Titles and texts of the lines of a group that fail; lines with one text share it."""
+    titles: dict[str, list[str]] = {}
+    for line in record["lines"]:
+        if line["verdict"] == "fail" and line["key"] in known:
+            titles.setdefault(filled(line["key"]), []).append(line["quantity"])
+    return [("; ".join(names), text) for text, names in titles.items()]
+
+
+def _words(names: Sequence[str]) -> str:
+    """Join names as a sentence does."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _line(row: Record) -> Line:
     values = {name: row[name] for name in Line.__dataclass_fields__}
     filled: dict[str, Any] = {k: float("nan") if v is None else v for k, v in values.items()}
     return Line(**filled)

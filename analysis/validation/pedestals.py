@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from magicnn.camera import Camera
 from magicnn.simulation.electronics import electronics
-from magicnn.simulation.instrument_settings import ReadoutSettings
+from magicnn.simulation.instrument_settings import ReadoutSettings, SiteSettings
+from magicnn.simulation.throughput import night_sky_rate_pe_per_ns
 from validation.drawing import COLOURS, panels
 from validation.electronics import dark_pixels, pedestal_check, real_pedestals, simulated_pedestals, with_sky
-from validation.lines import Figure, Group, Line
+from validation.lines import Figure, Group, Line, shown_only
 from validation.store import Store
 
 __all__ = ["validate"]
@@ -49,6 +51,7 @@ def validate(store: Store, figures: Path) -> Group:
                 digits=3,
             )
         )
+    lines += _night_sky()
     _draw(figures / "electronics.png", paths, rates)
     caption = (
         "Charges (left) and arrival times of the brighter half (right) of dark pixels in real pedestal events and of "
@@ -57,9 +60,30 @@ def validate(store: Store, figures: Path) -> Group:
     return Group(lines, (Figure("electronics.png", caption),))
 
 
+def _night_sky() -> list[Line]:
+    """Show what the spectrum of the dark sky gives at some light scales."""
+    budget, camera = SiteSettings().light_budget, Camera.magic()
+    diffuse = budget.known / budget.focused_share / budget.photocathode_gain
+    return [
+        shown_only(
+            f"sky_{key}",
+            f"dark night sky from its spectrum, {text} (phe per ns and pixel)",
+            night_sky_rate_pe_per_ns(scale, camera),
+            reference="0.12",
+            source="MAGIC-I in the dark, arXiv:0907.0973; spectrum of La Palma and 236 m² of mirror",
+            digits=3,
+        )
+        for key, text, scale in (
+            ("curves", "published curves alone", 1.0),
+            ("known", "with the known factors of MAGIC-I that count for diffuse light", diffuse),
+            ("residual", "and with the residual on top", diffuse * budget.residual),
+        )
+    ]
+
+
 def _draw(path: Path, files: tuple[Path, Path], rates: dict[int, float]) -> None:
     settings = ReadoutSettings(mode="2012")
-    with panels(path, 4, columns=4) as axes:
+    with panels(path, 4, columns=2) as axes:
         for telescope, file in enumerate(files):
             charge, time = real_pedestals(file)
             dark = dark_pixels(charge)
@@ -77,4 +101,9 @@ def _draw(path: Path, files: tuple[Path, Path], rates: dict[int, float]) -> None
                     ax.hist(
                         values.ravel(), list(edges), density=True, histtype="step", color=colour, lw=1.6, label=kind
                     )
-                    ax.set(xlabel=f"M{telescope + 1} {label}", ylabel="density")
+                    ax.set(
+                        xlabel=f"M{telescope + 1} {label}",
+                        ylabel=f"density [1/{label.split()[-1].strip('[]').removesuffix('s')}]",
+                        xlim=(edges[0], edges[-1]),
+                    )
+                    ax.margins(y=0.25)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.array import TELESCOPES_M
+from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M
 from magicnn.simulation.atmosphere import load_atmosphere
 from magicnn.simulation.showers import environment, simulate_shower
 from validation.drawing import COLOURS, REFERENCE, panels
-from validation.lines import Figure, Group, Line
+from validation.lines import Figure, Group, Line, shown_only
 from validation.store import Arrays, Store
 
 __all__ = ["expected_maximum", "mean_maximum", "profiles", "validate"]
@@ -120,78 +120,83 @@ def validate(store: Store, figures: Path) -> Group:
             )
         )
     lines.append(
-        Line(
+        shown_only(
             "threshold_shift",
             "theory: how much higher in the air electrons above the threshold peak than all electrons, gammas of 1 TeV",
             _X0 * math.log(1000.0 / _CRITICAL_GEV) - expected_maximum(1000.0),
-            math.nan,
             "g/cm²",
-            math.nan,
-            math.nan,
-            "–",
-            "Greisen's profile, with and without the share of Nerling's energy spectrum",
-            "info",
+            source="Greisen's profile, with and without the share of Nerling's energy spectrum",
             digits=0,
         )
     )
-    for particle, low, high, reference, source in (
-        ("gamma", 80.0, 95.0, "84 g/cm² per decade (80 – 95)", "X₀ ln 10, and a threshold that falls with depth"),
-        (
-            "proton",
-            50.0,
-            95.0,
-            "58 to 84 g/cm² per decade (± 10)",
-            "J. Matthews, Astropart. Phys. 22 (2005) 387, to X₀ ln 10",
-        ),
-    ):
-        (e1, (p1, s1)), (e2, (p2, s2)) = ((e, v) for (p, e), v in peaks.items() if p == particle)
-        decades = math.log10(e2 / e1)
-        lines.append(
-            Line(
-                f"elongation_{particle}",
-                f"elongation of {particle}s, {e1:g} GeV to {e2 / 1e3:g} TeV",
-                (p2 - p1) / decades,
-                math.hypot(s1, s2) / decades,
-                "g/cm²",
-                low,
-                high,
-                reference,
-                source,
-                digits=0,
-            )
-        )
-    for (particle, energy), low, high in ((("gamma", 100.0), 50.0, 60.0), (("proton", 300.0), 90.0, 120.0)):
+    lines += [_elongation(peaks, "gamma"), _elongation(peaks, "proton")]
+    for (particle, energy), customary in ((("gamma", 100.0), "50 – 60 g/cm²"), (("proton", 300.0), "90 – 120 g/cm²")):
         xmax = made[particle, energy]["xmax"]
         xmax = xmax[np.isfinite(xmax)]
         lines.append(
-            Line(
+            shown_only(
                 f"xmax_spread_{particle}",
                 f"spread of Xmax from shower to shower, {particle}s of {energy:g} GeV",
-                float(xmax.std()),
-                float(xmax.std() / math.sqrt(2 * len(xmax))),
+                (float(xmax.std()), float(xmax.std() / math.sqrt(2 * len(xmax)))),
                 "g/cm²",
-                low,
-                high,
-                f"{low:g} – {high:g} g/cm²",
-                "customary values, no source read",
-                "info",
+                customary,
+                "customary range, no source read",
                 digits=0,
             )
         )
-    with panels(figures / "profiles.png", 2) as (ax, spread):
+    _draw(figures / "profiles.png", made)
+    caption = (
+        "Left: mean number of electrons above the Cherenkov threshold per GeV of the primary, down to the ground; "
+        "vertical lines: Greisen's maximum of all electrons for gammas of 100 GeV (dotted) and 1 TeV (dashed). Right: "
+        "Xmax from shower to shower."
+    )
+    return Group(lines, (Figure("profiles.png", caption),))
+
+
+def _elongation(peaks: dict[tuple[str, float], tuple[float, float]], particle: str) -> Line:
+    """Growth of the depth of the maximum per decade of energy; for protons no range with a source that was read."""
+    (e1, (p1, s1)), (e2, (p2, s2)) = ((e, v) for (p, e), v in peaks.items() if p == particle)
+    decades = math.log10(e2 / e1)
+    found = (p2 - p1) / decades, math.hypot(s1, s2) / decades
+    key = f"elongation_{particle}"
+    quantity = f"elongation of {particle}s, {e1:g} GeV to {e2 / 1e3:g} TeV"
+    if particle == "proton":
+        reference = "58 to 84 g/cm² per decade"
+        source = "Heitler's model with pions to X₀ ln 10; customary, no source read"
+        return shown_only(key, quantity, found, "g/cm²", reference, source, digits=0)
+    return Line(
+        key,
+        quantity,
+        *found,
+        "g/cm²",
+        80.0,
+        95.0,
+        "84 g/cm² per decade (80 – 95)",
+        "X₀ ln 10, and a threshold that falls with depth",
+        digits=0,
+    )
+
+
+def _draw(path: Path, made: dict[tuple[str, float], Arrays]) -> None:
+    ground = float(load_atmosphere().depth_g_cm2(OBSERVATION_LEVEL_M))
+    with panels(path, 2) as (ax, spread):
         for colour, ((particle, energy), m) in zip(COLOURS, made.items(), strict=False):
             mean = m["profile"].mean(axis=0) / _DEPTH_STEP / energy
+            # The bin that the ground cuts, and those below it, are not whole.
+            whole = _DEPTH_STEP * np.arange(1, len(mean) + 1) <= ground
             depth = _DEPTH_STEP * (np.arange(len(mean)) + 0.5)
-            ax.plot(depth, mean, color=colour, label=f"{particle} {energy:g} GeV")
+            name = f"{particle} {energy:g} GeV" if energy < 1e3 else f"{particle} {energy / 1e3:g} TeV"
+            ax.plot(depth[whole], mean[whole], color=colour, label=name)
             spread.hist(
-                m["xmax"], list(np.arange(0.0, 820.0, 20.0)), density=True, histtype="step", color=colour, lw=1.5
+                m["xmax"],
+                list(np.arange(0.0, 820.0, 20.0)),
+                density=True,
+                histtype="step",
+                color=colour,
+                lw=1.5,
+                label=name,
             )
         for energy, style in ((100.0, ":"), (1000.0, "--")):
             ax.axvline(_X0 * (math.log(energy / _CRITICAL_GEV) + 0.5), color=REFERENCE, ls=style, lw=1.0)
-        ax.set(xlabel="depth [g/cm²]", ylabel="electrons above threshold per GeV", xlim=(0.0, 820.0))
-        spread.set(xlabel="Xmax of single showers [g/cm²]", ylabel="density", xlim=(0.0, 820.0))
-    caption = (
-        "Left: mean number of electrons above the Cherenkov threshold per GeV of the primary; lines: Greisen's "
-        "maximum of all electrons for gammas of 100 GeV (dotted) and 1 TeV (dashed). Right: Xmax from shower to shower."
-    )
-    return Group(lines, (Figure("profiles.png", caption),))
+        ax.set(xlabel="depth [g/cm²]", ylabel="electrons above threshold per GeV", xlim=(0.0, ground), ylim=(0.0, None))
+        spread.set(xlabel="Xmax of single showers [g/cm²]", ylabel="density of showers [cm²/g]", xlim=(0.0, ground))

@@ -26,6 +26,7 @@ _SIZES_PE = ((50.0, 125.0, 0.87), (125.0, 400.0, 0.92), (400.0, math.inf, 0.965)
 _ZENITH = "za05to35"
 _MOST_EVENTS = 30_000
 _TOO_GOOD = 0.995
+_FEWEST_DRAWN = 3
 
 
 def _features(paths: list[Path], store: Store, number: int) -> FeatureTable | None:
@@ -81,13 +82,26 @@ def validate(store: Store, figures: Path) -> Group:
             )
         )
         curves.append((name, g, p))
-    with panels(figures / "separation.png", 1) as (ax,):
+    _draw(figures / "separation.png", score, weight, curves)
+    caption = (
+        "Protons kept against diffuse gammas kept, zenith 5 to 35 deg, drawn where at least three protons are left; "
+        "by the smaller of the two sizes."
+    )
+    return Group(lines, (Figure("separation.png", caption),))
+
+
+def _draw(path: Path, score: Floats, weight: Floats, curves: list[tuple[str, Floats, Floats]]) -> None:
+    with panels(path, 1) as (ax,):
         for colour, (name, g, p) in zip(COLOURS, curves, strict=False):
+            if not (g.any() and p.any()):
+                continue
             cuts = np.quantile(score[g], np.linspace(0.0, 1.0, 201))
-            kept = [[np.average(score[k] > c, weights=weight[k]) for c in cuts] for k in (g, p)]
-            ax.plot(*kept, color=colour, label=f"size {name}")
-        ax.set(xlabel="gammas kept", ylabel="protons kept", yscale="log", ylim=(1e-3, 1.0))
-    return Group(lines, (Figure("separation.png", "Protons kept against diffuse gammas kept, zenith 5 to 35 deg."),))
+            enough = np.array([(score[p] > c).sum() >= _FEWEST_DRAWN for c in cuts])
+            kept = [np.array([np.average(score[k] > c, weights=weight[k]) for c in cuts])[enough] for k in (g, p)]
+            ax.plot(*kept, color=colour, label=name)
+        ax.set(xlabel="share of gammas kept", ylabel="share of protons kept", yscale="log", xlim=(0.0, 1.0))
+        ax.set_ylim(top=1.0)
+        ax.legend(loc="lower right", title="size", fontsize=8.5)
 
 
 def _area(

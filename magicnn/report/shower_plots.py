@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_camera", "draw_development", "draw_ground", "save_picture", "show_shower"]
 
 _DEPTH_STEP_G_CM2 = 10.0
+_HEIGHT_BINS = 30
 _NO_DATE = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
 _TRACKS, _LIGHT, _MARK = "#0072b2", "#d55e00", "#7fe7ff"
 
@@ -96,10 +97,13 @@ def draw_development(ax: Axes, shown: ExampleShower) -> None:
         top = max(top, float(height[np.cumsum(number) > 0.002 * number.sum()][0]))
     else:
         ax.set_xticks([])
+        ax.set_xlabel("no electrons above threshold", color=_TRACKS)
     other = ax.twiny()
     other.spines["top"].set_visible(True)
     other.grid(visible=False)
-    count, edges = np.histogram(light, np.linspace(ground, top, 31))
+    # The light of a step has one height; of a single track there are few.
+    n_bins = min(_HEIGHT_BINS, max(len(np.unique(light)) // 4, 4))
+    count, edges = np.histogram(light, np.linspace(ground, top, n_bins + 1))
     other.stairs(count / max(count.max(), 1), edges, orientation="horizontal", color=_LIGHT, lw=1.4)
     other.set(xlim=(0.0, 1.15), xticks=[])
     other.set_xlabel("detected light by height of emission", color=_LIGHT)
@@ -121,11 +125,14 @@ def draw_ground(ax: Axes, shown: ExampleShower) -> None:
     # Rows are north; columns run from east to west.
     mesh = ax.pcolormesh(-edges, edges, shown.ground_per_m2, cmap="magma", norm=norm)
     edge = [withStroke(linewidth=3, foreground="black")]
+    names: dict[tuple[float, float], list[str]] = {}
     for k, place in enumerate(shown.telescopes_m - np.array([*shown.core_m, 0.0])):
-        ax.plot(-place[1], place[0], "o", mfc="none", mec=_MARK, ms=9, mew=1.8, path_effects=edge)
+        names.setdefault((-float(place[1]), float(place[0])), []).append(f"M{k + 1}")
+    for where, there in names.items():
+        ax.plot(*where, "o", mfc="none", mec=_MARK, ms=9, mew=1.8, path_effects=edge)
         ax.annotate(
-            f"M{k + 1}",
-            (-place[1], place[0]),
+            ", ".join(there),
+            where,
             (8, 5),
             textcoords="offset points",
             color=_MARK,
