@@ -21,8 +21,8 @@ from magicnn.errors import InputError
 __all__ = ["CROSS_SECTION_STEP", "LIBRARY_ENTRIES", "HadronLibrary", "library_provenance", "load_hadron_library"]
 
 LIBRARY_ENTRIES = (
-    "x", "pt", "phi", "species", "products", "dropped", "events", "energy_gev", "x_step", "cross_mb", "low_mb",
-    "low_energy_gev", "helium_mb", "helium_wounded", "provenance",
+    "x", "pt", "phi", "species", "products", "dropped", "events", "energy_gev", "x_step", "cross_mb", "helium_mb",
+    "helium_wounded", "provenance",
 )  # fmt: skip
 """Arrays of the file."""
 CROSS_SECTION_STEP = 0.1
@@ -52,8 +52,8 @@ class HadronLibrary(NamedTuple):
         Total energies (MeV) of the projectiles, natural logarithm.
     n_energies : int
     cross_mb : float64 array, [8, steps]
-        Production cross section on air of the seven projectiles against their total energy and of helium against the
-        energy per nucleon, every `CROSS_SECTION_STEP`.
+        Cross section on air of the seven projectiles against their total energy and of helium against the energy per
+        nucleon, every `CROSS_SECTION_STEP`: of production, below 60 GeV with quasi-elastic scattering.
     wounded : float64 array, [energies, 4]
         Probability that at most 1 to 4 nucleons of a helium nucleus take part.
     """
@@ -110,16 +110,8 @@ def _cross_sections(data: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
     """Tabulate the cross sections evenly in the logarithm of the energy, constant beyond both ends."""
     known = np.log(data["energy_gev"])
     grid = np.arange(0.0, known[-1] + CROSS_SECTION_STEP, CROSS_SECTION_STEP)
-    low = np.log(float(data["low_energy_gev"]))
-    rows = [
-        np.interp(grid, np.concatenate([[low], known]), np.concatenate([[flat], row]))
-        for flat, row in zip(data["low_mb"], data["cross_mb"], strict=True)
-    ]
-    # Nothing is known of helium below; it follows its nucleons.
-    nucleons = rows[-1] / np.interp(known[0], grid, rows[-1])
-    helium = np.interp(grid, known, data["helium_mb"])
-    rows.append(np.where(grid < known[0], data["helium_mb"][0] * nucleons, helium))
-    return np.ascontiguousarray(np.stack(rows))
+    rows = np.concatenate([data["cross_mb"], data["helium_mb"][None, :]])
+    return np.ascontiguousarray(np.stack([np.interp(grid, known, row) for row in rows]))
 
 
 @cache
@@ -147,6 +139,8 @@ def load_hadron_library(path: Path | None = None) -> HadronLibrary:
         and np.allclose(steps, steps.mean(), rtol=1e-3)
         and products.sum() == len(data["x"]) == len(data["pt"]) == len(data["phi"]) == len(data["species"])
         and len(products) == len(energies) * events.sum()
+        and data["cross_mb"].shape == (N_PROJECTILES, len(energies))
+        and data["helium_mb"].shape == (len(energies),)
         and data["helium_wounded"].shape == (len(energies), 4)
     )
     if not fits:

@@ -1,7 +1,7 @@
 """Interactions of hadrons with the air: events of a generator out of the library, scaled to the energy wanted.
 
-Takes the particle as a row of the stack and leaves the products on the stack. The library begins where its generator
-does, at 60 GeV; below, the events of its lowest energy stand for all others by Feynman scaling.
+Takes the particle as a row of the stack and leaves the products on the stack. Below the lowest energy of the library,
+1.5 GeV, its events are scaled down; what they still make is close to the cuts.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MASS_OF_TARGET_OVER_MB = (0.785 * 14.0031 + 0.215 * 15.9949) * 1.66053907e-24 /
 
 @compiled
 def cross_section_mb(species: int, energy_mev: float, library: HadronLibrary) -> float:
-    """Give the production cross section of a hadron or of helium on air.
+    """Give the cross section for an interaction of a hadron or of helium on air.
 
     Parameters
     ----------
@@ -50,7 +50,8 @@ def cross_section_mb(species: int, energy_mev: float, library: HadronLibrary) ->
     Notes
     -----
     SIBYLL 2.3d for nitrogen and oxygen from 60 GeV (helium: per nucleon) upwards, without quasi-elastic scattering,
-    which makes no particles; constant below 20 GeV and above 100 TeV.
+    which makes no particles; below, Geant4's, with it, as its events have it; constant below 1.5 GeV and above 100 TeV.
+    Helium below 60 GeV per nucleon follows its nucleons.
     """
     per_hadron = 0.25 * energy_mev if species == HELIUM else energy_mev
     place = math.log(max(per_hadron * 1e-3, 1.0)) / CROSS_SECTION_STEP
@@ -80,30 +81,6 @@ def _choose_event(species: int, energy_mev: float, library: HadronLibrary, state
 
 
 @compiled
-def _room_for_production(energy_mev: float, mass_mev: float, reference_mev: float) -> float:
-    """Give the share of the energy in the centre of mass that is free for new particles, relative to a reference."""
-    nucleon = MASS_MEV[PROTON]
-    rest = mass_mev + nucleon
-    here = rest / math.sqrt(mass_mev * mass_mev + nucleon * nucleon + 2.0 * nucleon * energy_mev)
-    there = rest / math.sqrt(mass_mev * mass_mev + nucleon * nucleon + 2.0 * nucleon * reference_mev)
-    return float((1.0 - here) / (1.0 - there))
-
-
-@compiled
-def _leading_product(species: int, first: int, last: int, library: HadronLibrary) -> int:
-    """Find the product with the greatest share, of nucleons among the nucleons, of mesons among the mesons; or -1."""
-    leading = -1
-    share = 0.0
-    for i in range(first, last):
-        product = library.species[i]
-        is_nucleon = product >= PROTON and product != PION_ZERO
-        if is_nucleon == (species >= PROTON) and product >= PION_MINUS and library.x[i] > share:
-            leading = i
-            share = library.x[i]
-    return leading
-
-
-@compiled
 def interact(stack: Stack, n: int, parent: Stack, library: HadronLibrary, state: RandomState) -> int:
     """Let a hadron interact with a nucleus of the air.
 
@@ -129,10 +106,6 @@ def interact(stack: Stack, n: int, parent: Stack, library: HadronLibrary, state:
     mesons) from an event of one of the two nearest energies of the library. The event as a whole is turned by a random
     angle about the direction of the projectile, so its transverse momenta stay balanced. Antinucleons travel as
     nucleons with the energy of their annihilation. Neutral pions decay at once. Products below the cuts are dropped.
-
-    Below the library's lowest energy its events are scaled down, and all shares but that of the leading particle
-    shrink with the share of the energy in the centre of mass that exceeds the rest energies, (sqrt(s) - m - m_N)/
-    sqrt(s); the leading particle keeps the difference.
     """
     species = int(parent[0])
     available = parent[1]
@@ -141,18 +114,9 @@ def interact(stack: Stack, n: int, parent: Stack, library: HadronLibrary, state:
     event = _choose_event(species, parent[1], library, state)
     turn = 2.0 * math.pi * uniform(state)
     first, last = library.first[event], library.first[event + 1]
-    room = 1.0
-    leading = -1
-    if math.log(parent[1]) < library.log_energy_min:
-        room = _room_for_production(parent[1], MASS_MEV[species], math.exp(library.log_energy_min))
-        leading = _leading_product(species, first, last, library)
-        if leading < 0:
-            room = 1.0
     for i in range(first, last):
         product = abs(library.species[i])
-        energy = library.x[i] * available * room
-        if i == leading:
-            energy += (1.0 - room) * available
+        energy = library.x[i] * available
         mass = MASS_MEV[product]
         if product >= PROTON and product != PION_ZERO:
             energy += mass

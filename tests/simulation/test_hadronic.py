@@ -44,7 +44,7 @@ def available(species, energy_mev):
 @pytest.mark.parametrize("species", SPECIES)
 def test_interactions_conserve_energy(species, library):
     # Only what falls below the cuts of 300 MeV (hadrons) and 22 MeV (photons) is missing.
-    for energy, lowest in ((5e3, 0.65), (3e4, 0.95), (3e5, 0.985), (1e8, 0.999)):
+    for energy, lowest in ((5e3, 0.7), (3e4, 0.95), (3e5, 0.985), (1e8, 0.999)):
         shares = [taken(rows).sum() / available(species, energy) for rows in events(species, energy, 200, 1, library)]
         assert lowest < np.mean(shares) < 1.003
         assert max(shares) < 1.03
@@ -79,15 +79,19 @@ def test_between_two_energies_lies_the_mean_of_both(library):
     assert np.mean(below) < np.mean(number) < np.mean(above)
 
 
-def test_less_is_left_for_new_particles_towards_low_energies(library):
-    # What the leading nucleon does not keep shrinks with (sqrt(s) - 2 m)/sqrt(s): by 0.713 from 60 to 10 GeV. Nucleons
-    # that do not lead, and events without one, keep that from being exact.
-    def spent(energy):
-        rows = events(PROTON, energy, 3000, 14, library)
-        leading = [taken(event)[event[:, 0] >= PROTON].max(initial=0.0) for event in rows]
-        return 1.0 - np.mean(leading) / available(PROTON, energy)
-
-    assert spent(1e4) / spent(6e4) == pytest.approx(0.713, abs=0.05)
+def test_low_energies_make_few_particles_and_scale_below_the_library(library):
+    # Below 1.5 GeV hardly a pion is made: nucleons keep nearly all of the energy.
+    slow = [
+        taken(rows)[rows[:, 0] >= PROTON].sum() / available(PROTON, 1.6e3)
+        for rows in events(PROTON, 1.6e3, 600, 14, library)
+    ]
+    fast = [
+        taken(rows)[rows[:, 0] >= PROTON].sum() / available(PROTON, 3e4)
+        for rows in events(PROTON, 3e4, 600, 14, library)
+    ]
+    assert np.mean(slow) > np.mean(fast) + 0.1
+    charged = [np.isin(rows[:, 0], (PION_MINUS, PION_PLUS)).sum() for rows in events(PROTON, 1.3e3, 600, 15, library)]
+    assert np.mean(charged) < 0.1
 
 
 def test_protons_give_a_fifth_to_photons_and_keep_a_leading_nucleon(library):
@@ -130,9 +134,12 @@ def test_cross_sections_are_those_of_the_literature(library):
         log = np.log(energy_gev)
         mielke = 290.0 - 8.7 * log + 1.14 * log * log
         assert cross_section_mb(PROTON, 1e3 * energy_gev, library) == pytest.approx(mielke, rel=0.03)
-    assert cross_section_mb(PROTON, 5e3, library) == pytest.approx(256.0)
-    assert cross_section_mb(PION_MINUS, 5e3, library) == pytest.approx(194.0)
-    assert cross_section_mb(KAON_LONG, 5e3, library) == pytest.approx(160.0)
+    # Particle data group, dry air: nuclear interaction length 90.1 g/cm2 of nucleons, 122.0 g/cm2 of pions: 266 and
+    # 196 mb. With quasi-elastic scattering a tenth more: of protons of 31 GeV/c on carbon 257 instead of 229 mb
+    # (N. Abgrall et al., Phys. Rev. C 84 (2011) 034604).
+    assert cross_section_mb(PROTON, 2e4, library) == pytest.approx(1.1 * 266.0, rel=0.05)
+    assert cross_section_mb(PION_MINUS, 2e4, library) == pytest.approx(1.1 * 196.0, rel=0.05)
+    assert 130.0 < cross_section_mb(KAON_PLUS, 1e4, library) < cross_section_mb(KAON_MINUS, 1e4, library) < 220.0
     assert cross_section_mb(PROTON, 1e5, library) < cross_section_mb(PROTON, 1e7, library)
     assert cross_section_mb(PROTON, 1e8, library) == pytest.approx(cross_section_mb(PROTON, 1e9, library), rel=1e-3)
 
