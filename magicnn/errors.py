@@ -13,6 +13,7 @@ __all__ = [
     "InputError",
     "MagicnnError",
     "MissingDependencyError",
+    "has_near_name",
     "nearest_names",
     "optional_import",
 ]
@@ -42,6 +43,11 @@ class CheckpointError(InputError):
 
 class MissingDependencyError(MagicnnError):
     """An optional package is needed for what was asked."""
+
+
+def has_near_name(name: str, known: Iterable[str]) -> bool:
+    """Whether an unknown name looks like a mistyped known one."""
+    return bool(difflib.get_close_matches(name, list(known), n=1))
 
 
 def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> str:

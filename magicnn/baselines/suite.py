@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from magicnn.baselines.disp import DispDirection, DispSettings
 from magicnn.baselines.forest import EnergyForest, ForestSettings, ParticleForest
@@ -28,6 +29,8 @@ BASELINE_FILES = ("disp.joblib", "lookup.h5", "particle_forest.joblib", "energy_
 
 class BaselineSettings(Settings):
     """How the baselines are fitted."""
+
+    settings_of: ClassVar[str] = "baselines"
 
     disp: DispSettings = DispSettings()
     """Direction by DISP."""

@@ -39,7 +39,7 @@ def baseline(
     from magicnn.images.features import extract_features
     from magicnn.io.eventset import EventSet
 
-    values = apply_overrides(read_yaml(config) if config else {}, set_ or ())
+    values = apply_overrides(read_yaml(config, BaselineSettings) if config else {}, set_ or ())
     settings = validate_settings(BaselineSettings, values, where=str(config or "settings"))
     if features and len(features) != len(events):
         raise ConfigError(f"{len(features)} feature tables for {len(events)} event sets: give one for each")

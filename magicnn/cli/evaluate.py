@@ -36,7 +36,7 @@ def evaluate(
     from magicnn.predictions import PredictionTable, load_predictions
 
     overrides = [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]
-    values = apply_overrides(read_yaml(config) if config else {}, overrides)
+    values = apply_overrides(read_yaml(config, EvaluationSettings) if config else {}, overrides)
     settings = validate_settings(EvaluationSettings, values, where=str(config or "evaluation settings"))
     tables: dict[str, list[PredictionTable]] = {}
     for path in predictions:

@@ -46,7 +46,7 @@ def train(
         overrides.append(f"training.heads=[{', '.join(head)}]")
     if seed is not None:
         overrides.append(f"training.seed={seed}")
-    values = apply_overrides(read_yaml(config) if config else {}, overrides)
+    values = apply_overrides(read_yaml(config, ModelSettings) if config else {}, overrides)
     settings = validate_settings(ModelSettings, values, where=str(config or "settings"))
     if features and len(features) != len(events):
         raise ConfigError(f"{len(features)} feature tables for {len(events)} event sets: give one for each")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -14,6 +15,8 @@ __all__ = ["EvaluationSettings"]
 
 class EvaluationSettings(Settings):
     """How predictions are judged."""
+
+    settings_of: ClassVar[str] = "an evaluation"
 
     zenith_bins_deg: tuple[Range, ...] = Field(
         default=ZENITH_BINS_DEG + PUBLISHED_ZENITH_BINS_DEG,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from magicnn.camera import Camera
+from magicnn.config import validate_settings
 from magicnn.errors import CheckpointError, ConfigError
 from magicnn.events import EventMeta
 from magicnn.nn.model import EventModel, Normalisation
@@ -269,9 +270,9 @@ def _description(content: Mapping[str, Any]) -> ModelDescription:
         camera_name=content["camera_name"],
         camera_fingerprint=content["camera_fingerprint"],
         telescopes=tuple(content["telescopes"]),
-        inputs=InputSettings.model_validate(content["inputs"]),
-        network=NetworkSettings.model_validate(content["network"]),
-        training=TrainingSettings.model_validate(content["training"]),
+        inputs=validate_settings(InputSettings, content["inputs"], where="inputs"),
+        network=validate_settings(NetworkSettings, content["network"], where="network"),
+        training=validate_settings(TrainingSettings, content["training"], where="training"),
         normalisation=_normalisation(content["normalisation"]),
         history=tuple(content["history"]),
         key=content["key"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -135,6 +135,8 @@ class TrainingSettings(Settings):
 
 class ModelSettings(Settings):
     """Everything that makes a model besides its training events."""
+
+    settings_of: ClassVar[str] = "a network"
 
     inputs: InputSettings = Field(default_factory=InputSettings, description="what the network sees")
     network: NetworkSettings = Field(default_factory=NetworkSettings, description="its shape")

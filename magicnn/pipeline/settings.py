@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,9 @@ class EventCounts(Settings):
 
 class ComparisonSettings(Settings):
     """The whole job, from simulated showers to the report."""
+
+    settings_of: ClassVar[str] = "a comparison"
+    example_file: ClassVar[str] = "analysis/full_comparison.yaml"
 
     title: str = "Networks against lookup tables and forests"
     """Title of the report."""
@@ -98,7 +101,7 @@ def load_comparison(
     ConfigError
         The file is missing or wrong, or there is no such preset.
     """
-    values = read_yaml(path)
+    values = read_yaml(path, ComparisonSettings)
     presets = values.pop("presets", None) or {}
     if preset is not None:
         if preset not in presets:

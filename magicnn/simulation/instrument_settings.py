@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, Self
+from contextlib import suppress
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from magicnn.config import Settings
 
@@ -141,10 +142,11 @@ class ReadoutSettings(Settings):
         modes = {str(key): value for key, value in modes.items()} if isinstance(modes, dict) else {}
         if mode not in modes:
             raise ValueError(f"mode {mode!r} is none of {', '.join(modes)}")
-        chosen = ReadoutMode.model_validate(modes[mode])
-        given.setdefault("sampling_gsps", chosen.sampling_gsps)
-        given.setdefault("n_samples", chosen.n_samples)
-        given.setdefault("search_samples", chosen.search_samples)
+        with suppress(ValidationError):  # the field tells what is wrong, and where
+            chosen = ReadoutMode.model_validate(modes[mode])
+            given.setdefault("sampling_gsps", chosen.sampling_gsps)
+            given.setdefault("n_samples", chosen.n_samples)
+            given.setdefault("search_samples", chosen.search_samples)
         levels = given.get("night_sky_levels", defaults["night_sky_levels"])
         levels = levels if isinstance(levels, dict) else {}
         sky = str(given.get("night_sky", defaults["night_sky"]))
@@ -207,6 +209,8 @@ class TriggerSettings(Settings):
 class DetectorSettings(Settings):
     """Both telescopes."""
 
+    settings_of: ClassVar[str] = "a detector"
+
     optics: OpticsSettings = OpticsSettings()
     readout: ReadoutSettings = ReadoutSettings()
     trigger: TriggerSettings = TriggerSettings()
@@ -243,6 +247,8 @@ class LightBudget(Settings):
 class SiteSettings(Settings):
     """Air, magnetic field, and the light that reaches the cameras."""
 
+    settings_of: ClassVar[str] = "a site"
+
     atmosphere: Literal["magic-winter", "magic-summer"] = "magic-winter"
     """Profile of the air."""
     light_budget: LightBudget = LightBudget()
@@ -266,5 +272,8 @@ class SiteSettings(Settings):
         """Multiply the budget where no scale is given."""
         if not isinstance(values, dict) or "light_scale" in values:
             return values
-        budget = LightBudget.model_validate(values.get("light_budget", {}))
+        try:
+            budget = LightBudget.model_validate(values.get("light_budget", {}))
+        except ValidationError:  # the field tells what is wrong, and where
+            return values
         return {**values, "light_budget": budget, "light_scale": budget.product}

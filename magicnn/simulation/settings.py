@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -61,6 +61,9 @@ class RouletteSettings(Settings):
 
 class ProductionSettings(Settings):
     """What is thrown at the telescopes."""
+
+    settings_of: ClassVar[str] = "a production"
+    example_file: ClassVar[str] = "mc_configs/gamma_za05to35.yaml"
 
     name: str = Field(min_length=1)
     """Name of the production; part of every random stream."""
@@ -154,16 +157,16 @@ def settings_from_yaml(path: Path | str, overrides: Sequence[str] = ()) -> Produ
     ConfigError
         A file is missing or not YAML, or a setting is missing, unknown or wrong.
     """
-    values = read_yaml(path)
-    for group in ("detector", "site"):
+    values = read_yaml(path, ProductionSettings)
+    for group, model in (("detector", DetectorSettings), ("site", SiteSettings)):
         if isinstance(values.get(group), str):
-            values[group] = _included(Path(path), values[group])
+            values[group] = _included(Path(path), values[group], model)
     values.setdefault("name", Path(path).stem)
     return validate_settings(ProductionSettings, apply_overrides(values, overrides), where=str(path))
 
 
-def _included(path: Path, name: str) -> dict[str, Any]:
+def _included(path: Path, name: str, model: type[Settings]) -> dict[str, Any]:
     beside = path.parent / name
     if not beside.is_file():
         raise ConfigError(f"{path}: names {name!r}, but there is no {beside}")
-    return read_yaml(beside)
+    return read_yaml(beside, model)

@@ -45,6 +45,8 @@ def test_dry_run_shows_the_effective_settings_and_writes_nothing(tmp_path):
         (["--set", "energy_max=3"], "unknown setting"),
         (["--set", "zenith_max_deg=89"], "zenith_max_deg"),
         (["--set", "detector.readout.n_sample=3"], "did you mean 'n_samples'"),
+        (["--set", "site.light_budget.residual=-1"], "site.light_budget.residual: expected more than 0, got -1"),
+        (["--set", "detector.readout.modes.2014.n_samples=5"], "detector.readout.modes.2014.n_samples: expected 20"),
     ],
 )
 def test_mistakes_end_with_code_2_and_one_line(tmp_path, words, message):
@@ -58,6 +60,21 @@ def test_a_missing_file_ends_with_code_2(tmp_path):
     done = call(tmp_path / "no.yaml", "--output", tmp_path / "none.h5")
     assert done.exit_code == 2
     assert "no.yaml" in done.output
+
+
+@pytest.mark.parametrize(("name", "kind"), [("site", "a site"), ("detector", "a detector")])
+def test_a_file_that_is_no_production_is_told_in_one_line(tmp_path, name, kind):
+    done = call(CONFIG.with_name(f"{name}.yaml"), "--output", tmp_path / "none.h5")
+    assert done.exit_code == 2
+    assert f"{name}.yaml: holds the settings of {kind}; expected the settings of a production" in done.output
+    assert len(done.output) < 300
+    swapped = tmp_path / "swapped.yaml"
+    swapped.write_text(CONFIG.read_text())
+    for group, other in (("detector", "site"), ("site", "detector")):
+        text = CONFIG.with_name(f"{other}.yaml").read_text()
+        (tmp_path / f"{group}.yaml").write_text(text)
+    done = call(swapped, "--output", tmp_path / "none.h5")
+    assert "detector.yaml: holds the settings of a site; expected the settings of a detector" in done.output
 
 
 @pytest.mark.parametrize("words", [[], ["--overwrite"]])
