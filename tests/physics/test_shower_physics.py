@@ -121,8 +121,9 @@ def test_cascade_agrees_with_geant4():
         if radius in GEANT4_DENSITY_PER_M2:
             expected, error = GEANT4_DENSITY_PER_M2[radius]
             error = np.hypot(error, rows[:, k].std() / np.sqrt(len(rows)))
-            assert abs(rows[:, k].mean() - expected) < 3.0 * error
             assert error / expected < 0.035
+            # Geant4's cross section for pairs lies 1 to 3 % under XCOM's below 10 GeV.
+            assert abs(rows[:, k].mean() - expected) < 3.0 * np.hypot(error, 0.015 * expected)
     length = mean_profile(calm, 100.0, 200, 8)[0].sum(axis=1)
     expected, error = GEANT4_TRACK_LENGTH_GCM2
     assert length.mean() == pytest.approx(expected, rel=0.02)
