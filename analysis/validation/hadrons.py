@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from validation.store import Arrays, Store
 __all__ = ["energy_shares", "library_sums", "validate"]
 
 _NAMES = {PROTON: "proton", PION_PLUS: "π⁺"}
+_KEYS = {PROTON: "proton", PION_PLUS: "pion"}
 _ENERGIES_GEV = (5.0, 10.0, 25.0)
 _DRAWN_GEV = (2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 25.0, 40.0, 60.0, 100.0, 300.0, 1000.0)
 _PARTS = ("photons", "mesons", "nucleons")
@@ -71,11 +73,14 @@ def energy_shares(species: int, energy_gev: float, number: int, seed: int = 41) 
     return out / _available_mev(species, 1e3 * energy_gev)
 
 
-def library_sums(library: HadronLibrary) -> NDArray[np.float64]:
-    """Mean sum of the shares of an event, for each projectile and energy of the library, [7, energies]."""
+def library_sums() -> NDArray[np.float64]:
+    """Mean sum of the shares of an event, with those of products that are not stored, [7 projectiles, energies]."""
+    library = load_hadron_library()
+    with np.load(str(resources.files("magicnn.simulation") / "tables" / "hadron_library.npz")) as file:
+        dropped = file["dropped"].astype(np.float64)
     # An event may be empty, so sums come from the running total.
     total = np.concatenate([[0.0], np.cumsum(library.x, dtype=np.float64)])
-    sums = np.diff(total[library.first])
+    sums = np.diff(total[library.first]) + dropped
     return np.array(
         [
             sums[start : start + library.n_energies * number].reshape(library.n_energies, number).mean(axis=1)
@@ -101,7 +106,7 @@ def _shares(store: Store, species: int, energies_gev: tuple[float, ...], at_scal
 def validate(store: Store, figures: Path) -> Group:
     """Show where the energy goes; judge its conservation and the cross sections."""
     library = load_hadron_library()
-    sums = library_sums(library)
+    sums = library_sums()
     lines = []
     for word, value in (("smallest", float(sums.min())), ("largest", float(sums.max()))):
         lines.append(
@@ -118,11 +123,24 @@ def validate(store: Store, figures: Path) -> Group:
                 digits=4,
             )
         )
+    lowest_mev = math.exp(library.log_energy_min)
+    for species, name in _NAMES.items():
+        lines.append(
+            shown_only(
+                f"hadron_missing_{_KEYS[species]}",
+                f"mean energy missing in interactions of a {name} of {lowest_mev / 1e3:.1f} GeV, the lowest energy",
+                float(1.0 - sums[species - PION_MINUS, 0]) * _available_mev(species, lowest_mev),
+                "MeV",
+                "8 MeV",
+                "energy that binds a nucleon in nitrogen and oxygen, for each that is set free",
+                digits=0,
+            )
+        )
     for species, name in _NAMES.items():
         for energy in (10.0, 100.0):
             lines.append(
                 Line(
-                    f"hadron_length_{species}_{energy:g}",
+                    f"hadron_length_{_KEYS[species]}_{energy:g}",
                     f"mean path of a {name} of {energy:g} GeV between interactions",
                     interaction_length_g_cm2(species, 1e3 * energy, library),
                     math.nan,
@@ -139,7 +157,7 @@ def validate(store: Store, figures: Path) -> Group:
             for k, part in enumerate(_PARTS):
                 lines.append(
                     shown_only(
-                        f"hadron_{part}_{species}_{energy:g}",
+                        f"hadron_{part}_{_KEYS[species]}_{energy:g}",
                         f"share of the energy in {_LABELS[part]}, {name} of {energy:g} GeV on air",
                         (float(found["mean"][k]), float(found["error"][k])),
                         source="where the energy of an interaction goes",

@@ -101,7 +101,7 @@ def _draw(path: Path, score: Floats, weight: Floats, curves: list[tuple[str, Flo
             ax.plot(*kept, color=colour, label=name)
         ax.set(xlabel="share of gammas kept", ylabel="share of protons kept", yscale="log", xlim=(0.0, 1.0))
         ax.set_ylim(top=1.0)
-        ax.legend(loc="lower right", title="size", fontsize=8.5)
+        ax.legend(loc="upper left", title="size", fontsize=8.5)
 
 
 def _area(
