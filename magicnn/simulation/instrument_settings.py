@@ -229,7 +229,7 @@ class LightBudget(Settings):
     """Photoelectrons that the first dynode collects."""
     photocathode_gain: float = Field(default=1.14, gt=0, le=2)
     """Quantum efficiency of the present photomultipliers over that of the curve's."""
-    residual: float = Field(default=0.569, gt=0, le=2)
+    residual: float = Field(default=0.548, gt=0, le=2)
     """What is left over: fitted to one effective area."""
 
     @property
