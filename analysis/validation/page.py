@@ -23,6 +23,8 @@ INVESTIGATIONS = _HERE / "investigations.yaml"
 UNEXPLAINED = "**NOT INVESTIGATED**"
 """Mark of a line that fails and has no investigation."""
 
+_ELSEWHERE = "What is known of it quotes lines of groups that were not run here."
+
 Record = Mapping[str, Any]
 
 
@@ -65,7 +67,7 @@ def write_page(records: Sequence[Record], docs: Path, texts: Mapping[str, str] |
     Those of a line stand there when it fails and only then, those of a group always. A line that fails without one is
     marked with `UNEXPLAINED`, and logged.
     """
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, StrictUndefined, UndefinedError
 
     known: Mapping[str, str] = read_yaml(INVESTIGATIONS) if texts is None else texts
     lines = {line["key"]: line for record in records for line in record["lines"]}
@@ -75,10 +77,13 @@ def write_page(records: Sequence[Record], docs: Path, texts: Mapping[str, str] |
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    environment.filters["words"] = _words
 
     def filled(key: str) -> str:
-        return " ".join(environment.from_string(known[key]).render(line=lines, this=lines.get(key)).split())
+        try:
+            text = environment.from_string(known[key]).render(line=lines, this=lines.get(key))
+        except UndefinedError:
+            return _ELSEWHERE
+        return " ".join(text.split())
 
     template = environment.from_string((_HERE / "validation.md.j2").read_text(encoding="utf-8"))
     text = template.render(
@@ -106,11 +111,6 @@ def _merged(record: Record, known: Mapping[str, str], filled: Any) -> list[tuple
         if line["verdict"] == "fail" and line["key"] in known:
             titles.setdefault(filled(line["key"]), []).append(line["quantity"])
     return [("; ".join(names), text) for text, names in titles.items()]
-
-
-def _words(names: Sequence[str]) -> str:
-    """Join names as a sentence does."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _line(row: Record) -> Line:

@@ -144,6 +144,11 @@ def test_lines_with_one_investigation_share_it(tmp_path):
     assert "**quantity; quantity.** Same." in text
 
 
+def test_an_investigation_that_quotes_a_group_that_was_not_run_is_replaced(tmp_path):
+    text = write_page([record_of(line(value=3.0))], tmp_path, {"k": "{{ line.other.shown }}"}).read_text()
+    assert "groups that were not run" in text
+
+
 def test_lines_are_judged_exactly_where_range_and_source_exist():
     demand_sources([line(), shown_only("i", "quantity", (1.0, 0.1)), shown_only("j", "quantity", 1.0)])
     for wrong in (
