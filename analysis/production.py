@@ -94,18 +94,19 @@ def main():
     if not 0.0 < arguments.scale <= 1.0:
         raise ConfigError(f"--scale {arguments.scale}: expected a share above 0 and up to 1")
     n_rounds = math.ceil(arguments.scale * plan["rounds"])
-    each = {
-        settings_from_yaml(arguments.config.with_name(f"{particle}_{zenith}.yaml"), arguments.set): math.ceil(
-            number / plan["rounds"]
+    each = [
+        (
+            settings_from_yaml(arguments.config.with_name(f"{particle}_{zenith}.yaml"), arguments.set),
+            math.ceil(number / plan["rounds"]),
         )
         for zenith in plan["zenith_ranges"]
         for particle, number in plan["events"].items()
-    }
+    ]
     table = arguments.output / "throughput.json"
     parts = read_json(table) if table.exists() else {}
-    wanted = {settings.name: n_rounds * number for settings, number in each.items()}
+    wanted = {settings.name: n_rounds * number for settings, number in each}
     for turn in range(n_rounds):
-        for settings, number in each.items():
+        for settings, number in each:
             path = arguments.output / settings.name / f"part_{turn:03d}.h5"
             key = f"{settings.name}/{path.stem}"
             if key in parts and path.exists():
