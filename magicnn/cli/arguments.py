@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from magicnn.images.features import FeatureTable
     from magicnn.io.base import Reader
 
-__all__ = ["load_features", "require_distinct"]
+__all__ = ["load_features", "require_distinct", "require_event_set_name"]
+
+_EVENT_SET_SUFFIXES = (".h5", ".hdf5")
 
 
 def require_distinct(paths: Sequence[Path]) -> None:
@@ -30,6 +32,20 @@ def require_distinct(paths: Sequence[Path]) -> None:
         if path.resolve() in seen:
             raise ConfigError(f"{path}: given twice; its events would count double, give every event set once")
         seen.add(path.resolve())
+
+
+def require_event_set_name(output: Path) -> None:
+    """Make sure that a file is named as the event set that it will be, by which other commands find it.
+
+    Raises
+    ------
+    ConfigError
+        It is not.
+    """
+    from magicnn.errors import ConfigError
+
+    if output.suffix not in _EVENT_SET_SUFFIXES:
+        raise ConfigError(f"--output {output}: an event set is written, HDF5; give a name that ends in .h5")
 
 
 def load_features(path: Path, reader: Reader, events: Path) -> FeatureTable:

@@ -28,9 +28,11 @@ def convert(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be converted, then stop.")] = False,
 ) -> None:
     """Read events of MARS calibrated files, both telescopes joined, and write them as an event set."""
+    from magicnn.cli.arguments import require_event_set_name
     from magicnn.io import open_events
     from magicnn.io.convert import convert_events
 
+    require_event_set_name(output)
     options: dict[str, float | bool] = {}
     if sampling is not None:
         options["sampling_gsps"] = sampling

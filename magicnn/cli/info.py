@@ -17,7 +17,7 @@ _SUFFIXES = (".h5", ".hdf5", ".root", *_MODEL_SUFFIXES)
 def info(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="MARS files, event sets, feature, prediction or model files."),
+        typer.Argument(metavar="FILE", help="MARS or CORSIKA files, event sets, feature, prediction or model files."),
     ],
 ) -> None:
     """Say what is in files: kind, events, telescopes, run, date, pointing, particle, columns with units."""
@@ -36,7 +36,7 @@ def info(
 
 def _described(given: list[Path]) -> Iterator[str | Exception]:
     """Descriptions of all files, and the errors of those that cannot be read."""
-    from magicnn.errors import InputError
+    from magicnn.errors import InputError, MissingDependencyError
     from magicnn.io.formats import expand_paths
 
     for item in given:
@@ -48,7 +48,7 @@ def _described(given: list[Path]) -> Iterator[str | Exception]:
         for path in paths:
             try:
                 yield _describe(path)
-            except InputError as error:
+            except (InputError, MissingDependencyError) as error:
                 yield error
 
 

@@ -72,6 +72,7 @@ def simulate(
     slices: Annotated[int, typer.Option(min=1, help="With --corsika-card: one card for each slice of energy.")] = 1,
 ) -> None:
     """Simulate air showers and both MAGIC telescopes until enough events have triggered, and write them."""
+    from magicnn.cli.arguments import require_event_set_name
     from magicnn.config import dump_settings
     from magicnn.errors import ConfigError, InputError
     from magicnn.simulation.settings import settings_from_yaml
@@ -92,6 +93,8 @@ def simulate(
     if output is None:
         what = "a picture, --output FILE.png" if show else "an event set, --output FILE.h5"
         raise ConfigError(f"nowhere to write to: give the name of {what}")
+    if not show:
+        require_event_set_name(output)
     if dry_run and (show or corsika):
         what = "the first shower that triggers" if show else f"the showers of {len(corsika or ())} CORSIKA files"
         typer.echo(dump_settings(settings), nl=False)

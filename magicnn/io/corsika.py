@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError, optional_import
 
-__all__ = ["AppliedByCorsika", "CorsikaFile", "CorsikaRun", "CorsikaShower", "PhotonBunches", "card_values"]
+__all__ = [
+    "AppliedByCorsika",
+    "CorsikaFile",
+    "CorsikaRun",
+    "CorsikaShower",
+    "PhotonBunches",
+    "card_values",
+    "particle_name",
+]
 
 Floats = NDArray[np.float64]
 
 _CM = 0.01
 _CEFFIC = 4
+_NAMES = {1: "gamma", 2: "positron", 3: "electron", 5: "muon", 6: "muon", 14: "proton", 402: "helium", 5626: "iron"}
 _NO_TELESCOPES = "holds no telescopes, so no light of theirs (keyword TELESCOPE)"
 _ATMOSPHERE_UNIT = 1024
 # What eventio raises on bytes that are no photon bunches: it checks little itself.
@@ -176,6 +185,11 @@ class CorsikaShower:
     bunch_size: float
     cores_m: Floats
     uses: tuple[Mapping[int, PhotonBunches], ...]
+
+
+def particle_name(particle_id: int) -> str:
+    """Name a particle by CORSIKA's number."""
+    return _NAMES.get(particle_id, f"corsika_{particle_id}")
 
 
 def card_values(card: str) -> dict[str, list[list[str]]]:

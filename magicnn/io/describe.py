@@ -1,4 +1,4 @@
-"""What is in a file, in words: MARS files, event sets, and the tables and models of this package."""
+"""What is in a file, in words: MARS and CORSIKA files, event sets, and the tables of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
@@ -25,6 +25,8 @@ __all__ = ["as_text", "describe", "written_lines"]
 Lines = list[tuple[str, str]]
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_EVENTIO_MAGICS = (b"\x37\x8a\x1f\xd4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""Plain, and compressed with gzip or zstd."""
 
 
 def describe(path: str | Path) -> str:
@@ -33,7 +35,7 @@ def describe(path: str | Path) -> str:
     Parameters
     ----------
     path : path
-        A MARS calibrated file, an event set, or another HDF5 file of this package.
+        A MARS calibrated file, photon bunches of CORSIKA (IACT), an event set, or another HDF5 file of this package.
 
     Returns
     -------
@@ -44,6 +46,8 @@ def describe(path: str | Path) -> str:
     ------
     InputError
         The file is missing, damaged, or none of these.
+    MissingDependencyError
+        A file of CORSIKA, and ``eventio`` is not installed.
     """
     path = Path(path)
     head = check_regular_file(path)
@@ -51,8 +55,10 @@ def describe(path: str | Path) -> str:
         lines = _mars_lines(path)
     elif head.startswith(_HDF5_MAGIC):
         lines = _hdf5_lines(path)
+    elif head.startswith(_EVENTIO_MAGICS):
+        lines = _corsika_lines(path)
     else:
-        raise InputError(f"{path}: neither a ROOT file nor an HDF5 file, nothing known about it")
+        raise InputError(f"{path}: neither a ROOT file nor an HDF5 file nor one of CORSIKA, nothing known about it")
     return as_text(path, lines)
 
 
@@ -86,6 +92,48 @@ def _mars_lines(path: Path) -> Lines:
         lines.append(("particle", ", ".join(f"PDG {code}" for code in particles)))
     lines += _generated(file.generated or {})
     return [(key, value) for key, value in lines if value]
+
+
+def _corsika_lines(path: Path) -> Lines:
+    from magicnn.io.corsika import CorsikaFile, particle_name
+
+    primaries: dict[str, int] = {}
+    energies: list[float] = []
+    n_uses = n_bunches = 0
+    n_photons = 0.0
+    with CorsikaFile(path) as file:
+        run, last = file.run, None
+        for shower in file.showers():
+            name = particle_name(shower.particle_id)
+            primaries[name] = primaries.get(name, 0) + 1
+            energies.append(shower.energy_gev)
+            n_uses += len(shower.uses)
+            for light in (bunches for use in shower.uses for bunches in use.values()):
+                n_bunches += len(light.photons)
+                n_photons += float(light.photons.sum())
+            last = shower
+    lines = [
+        ("kind", f"photon bunches of CORSIKA {run.version:g} (IACT)"),
+        ("run", str(run.run_number)),
+        ("primary", ", ".join(primaries)),
+        ("thrown", f"E^{0.0 - run.spectral_index:g}, {_span((run.energy_min_gev, run.energy_max_gev))} GeV"),
+        ("showers", f"{len(energies)}, uses of them {n_uses}"),
+        ("telescopes", f"{len(run.radius_m)}, radius of their spheres {_span(run.radius_m)} m"),
+        ("bunches", f"{n_bunches}, {n_photons:.6g} photons"),
+        ("observation level", f"{run.observation_level_m:g} m"),
+        ("applied", ", ".join(run.applied.names)),
+    ]
+    if last is not None:
+        lines[4:4] = [("true energy", f"{_span(energies)} GeV")]
+        lines[-1:-1] = [
+            ("bunch size", f"{last.bunch_size:g} photons at most, {_span(last.band_nm)} nm"),
+            ("zenith", f"{_span(last.theta_range_deg)} deg"),
+            ("azimuth", f"{_span(last.phi_range_deg)} deg, of flight, from magnetic north"),
+            ("view cone", f"{_span(last.viewcone_deg)} deg"),
+            ("atmosphere", str(last.atmosphere)),
+            ("field", f"{last.field_north_ut:g} uT north, {last.field_down_ut:g} uT down"),
+        ]
+    return lines
 
 
 def _hdf5_lines(path: Path) -> Lines:
@@ -171,9 +219,13 @@ def _ranges(columns: Mapping[str, NDArray[Any]]) -> Lines:
     for name, (label, unit) in named.items():
         values = columns.get(name)
         if values is not None and np.isfinite(values).any():
-            ends = dict.fromkeys(f"{end:.5g}" for end in (np.nanmin(values), np.nanmax(values)))
-            lines.append((label, f"{' to '.join(ends)} {unit}"))
+            lines.append((label, f"{_span(values)} {unit}"))
     return lines
+
+
+def _span(values: ArrayLike) -> str:
+    """The smallest and the greatest value, once when they look alike."""
+    return " to ".join(dict.fromkeys(f"{end:.5g}" for end in (np.nanmin(values), np.nanmax(values))))
 
 
 def _generated(generated: Mapping[str, Any]) -> Lines:

@@ -157,6 +157,10 @@ class EventSetWriter:
             partial.unlink(missing_ok=True)
         self._journal.close(remove=True)
 
+    def discard(self) -> None:
+        """Keep nothing to go on from, should the writer end without an event set."""
+        self._resume = False
+
     def abandon(self) -> None:
         """Close without an event set; the journal stays when the writer was opened with ``resume``."""
         self._journal.close(remove=not self._resume)

@@ -15,7 +15,7 @@ from magicnn.array import direction_vector, impact_m, sky_from_camera
 from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
-from magicnn.io.corsika import CorsikaFile, CorsikaRun, CorsikaShower
+from magicnn.io.corsika import CorsikaFile, CorsikaRun, CorsikaShower, particle_name
 from magicnn.io.eventset import EventSet, EventSetWriter
 from magicnn.runs import content_hash, progress, provenance, seed_sequence
 from magicnn.simulation.corsika_light import (
@@ -24,7 +24,7 @@ from magicnn.simulation.corsika_light import (
     geographic_from_array,
     shower_direction_deg,
 )
-from magicnn.simulation.corsika_run import Pointing, common_production, differences_told, has_own_cone, particle_name
+from magicnn.simulation.corsika_run import Pointing, common_production, differences_told, has_own_cone
 from magicnn.simulation.detector import TriggeredEvent, observe
 from magicnn.simulation.production import COLUMNS as PRODUCTION_COLUMNS
 from magicnn.simulation.production import Simulator, simulator
@@ -170,7 +170,8 @@ def produce_from_corsika(
     ConfigError
         No files, or the seed is negative.
     InputError
-        A file cannot be read, the files are of different productions, or the place cannot be written.
+        A file cannot be read, the files are of different productions, nothing triggered, or the place cannot be
+        written.
     """
     target = Path(path)
     sources = [Path(file) for file in files]
@@ -205,7 +206,7 @@ def produce_from_corsika(
         source_files=tuple(source.name for source in sources),
         provenance=provenance(seed=seed, settings=settings.model_dump(mode="json")),
     )
-    n_thrown = n_showers = 0
+    n_thrown = n_showers = n_lit = 0
     with (
         EventSetWriter(target, started, resume=True) as writer,
         progress(description=f"CORSIKA {settings.name}", unit="shower") as bar,
@@ -218,11 +219,20 @@ def produce_from_corsika(
                         writer.append(replace(batch, meta=writer.meta), unit=n_showers)
                     n_showers += 1
                     n_thrown += len(shower.uses)
+                    n_lit += sum(all(k in use and len(use[k].x_m) for k in pair) for use in shower.uses)
                     bar.update(1)
         writer.meta = replace(
             writer.meta, generated={**writer.meta.generated, "n_thrown": n_thrown, "n_showers": n_showers}
         )
         n_written = len(writer)
+        if not n_written:
+            writer.discard()
+            first, second = (k + 1 for k in pairs[0][0])
+            raise InputError(
+                f"{target}: not written, nothing triggered (showers {n_showers}, uses {n_thrown}, with light in both "
+                f"telescopes {n_lit}; M1 and M2 are {first} and {second} of the file's {len(heads[0][0].radius_m)} "
+                "telescopes); give more or brighter showers, or another --pointing or --telescopes"
+            )
     _LOG.info("%s: %d events of %d showers, %d uses", target, n_written, n_showers, n_thrown)
     return target
 

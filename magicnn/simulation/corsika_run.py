@@ -10,22 +10,16 @@ import numpy as np
 from magicnn.array import TELESCOPES_M, camera_from_sky
 from magicnn.errors import InputError
 from magicnn.generated import Generated
-from magicnn.io.corsika import CorsikaRun, CorsikaShower
+from magicnn.io.corsika import CorsikaRun, CorsikaShower, particle_name
 from magicnn.simulation.corsika_light import geographic_from_array, shower_direction_deg
 from magicnn.simulation.settings import ProductionSettings
 from magicnn.simulation.showers import TELESCOPE_RADIUS_M
 
-__all__ = ["Pointing", "common_production", "differences_told", "has_own_cone", "particle_name"]
+__all__ = ["Pointing", "common_production", "differences_told", "has_own_cone"]
 
 Pointing = Literal["cone", "shower"] | tuple[float, float]
 
 _ATMOSPHERES = {7: "magic-summer", 8: "magic-winter"}
-_NAMES = {1: "gamma", 2: "positron", 3: "electron", 5: "muon", 6: "muon", 14: "proton", 402: "helium", 5626: "iron"}
-
-
-def particle_name(particle_id: int) -> str:
-    """Name a particle by CORSIKA's number."""
-    return _NAMES.get(particle_id, f"corsika_{particle_id}")
 
 
 def has_own_cone(shower: CorsikaShower) -> bool:

@@ -48,6 +48,15 @@ def test_sampling_option(pair, tmp_path):
     assert magicnn("convert", *pair, "--output", tmp_path / "b.h5", "--sampling", "-1").exit_code == 2
 
 
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_an_event_set_is_named_as_one(pair, tmp_path, words):
+    done = magicnn("convert", *pair, "--output", tmp_path / "x.root", *words)
+    assert done.exit_code == 2
+    assert "x.root: an event set is written, HDF5; give a name that ends in .h5" in done.output
+    assert done.output.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_dry_run_writes_nothing(pair, tmp_path):
     shown = magicnn("convert", pair[0].parent, "--output", tmp_path / "a.h5", "--dry-run")
     assert shown.exit_code == 0

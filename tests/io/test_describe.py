@@ -55,7 +55,7 @@ def test_prediction_table(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"words", "neither a ROOT file nor an HDF5 file"), (b"", "is empty"), (b"root", "truncated")],
+    [(b"words", "neither a ROOT file nor an HDF5 file nor one of CORSIKA"), (b"", "is empty"), (b"root", "truncated")],
 )
 def test_other_files(tmp_path, content, message):
     (tmp_path / "x").write_bytes(content)

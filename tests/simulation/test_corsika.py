@@ -382,6 +382,43 @@ def test_the_command_reads_files_and_says_what_differs(tmp_path):
     assert "stand 0.0 m apart" in done.output
 
 
+def test_nothing_triggered_is_told_with_what_was_seen(tmp_path):
+    light = rows_of(flight(0.0, 0.0), [[0.0, 0.0]], photons=1.0)
+    showers = [[((0.0, 0.0), [light, light]), ((0.0, 0.0), [light, []])]] * 3
+    path = write_photon_file(tmp_path / "dark.iact", showers)
+    done = call("--corsika", path, "--output", tmp_path / "e.h5", "--pointing", "shower")
+    assert done.exit_code == 3
+    (line,) = [text for text in done.output.splitlines() if text.startswith("magicnn: ")]
+    assert "nothing triggered (showers 3, uses 6, with light in both telescopes 3; M1 and M2 are 1 and 2 of" in line
+    assert [p.name for p in tmp_path.iterdir()] == ["dark.iact"]
+
+
+def test_info_tells_what_a_file_holds(tmp_path):
+    light = rows_of(flight(0.0, 0.0), [[0.0, 0.0], [1.0, 0.0]], photons=1.5)
+    path = write_photon_file(tmp_path / "run.iact", [[((0.0, 0.0), [light, light])] * 4] * 3, particle=14)
+    done = CliRunner().invoke(app, ["info", str(path)])
+    assert done.exit_code == 0, done.output
+    said = dict(line.strip().split("  ", 1) for line in done.output.splitlines()[1:])
+    said = {key: value.strip() for key, value in said.items()}
+    assert said["kind"] == "photon bunches of CORSIKA 7.7 (IACT)"
+    assert (said["run"], said["primary"]) == ("7", "proton")
+    assert (said["thrown"], said["true energy"]) == ("E^-2, 50 to 5000 GeV", "100 GeV")
+    assert said["showers"] == "3, uses of them 12"
+    assert said["telescopes"] == "2, radius of their spheres 10 m"
+    assert said["bunches"] == "48, 72 photons"
+    path.write_bytes(path.read_bytes()[:-2000])
+    done = CliRunner().invoke(app, ["info", str(path)])
+    assert done.exit_code == 3
+    assert "cut off" in done.output
+
+
+def test_info_describes_real_files(data_dir):
+    done = CliRunner().invoke(app, ["info", *(str(data_dir / "corsika_photons" / name) for name in REAL)])
+    assert done.exit_code == 0, done.output
+    assert "100 to 200 GeV" in done.output
+    assert "918, 914.723 photons" in done.output
+
+
 @pytest.mark.parametrize(("break_it", "message"), [
     (lambda data: data[:-4000], "cut off"),
     (lambda data: data[:900], "damaged"),
