@@ -17,8 +17,14 @@ def run(
     ),
     real: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="Real MAGIC file to predict on; repeatable, both telescopes."),
+        typer.Option(
+            metavar="FILE",
+            help="Real MAGIC file to predict on; repeatable, both telescopes; those of an earlier call stay.",
+        ),
     ] = None,
+    drop_real: Annotated[
+        bool, typer.Option("--drop-real", help="Remove the real events of an earlier call and their predictions.")
+    ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="The preset of the same job that ends in 5 minutes.")] = False,
     set_: Annotated[
         list[str] | None,
@@ -44,7 +50,15 @@ def run(
     settings = load_comparison(config, overrides, preset="quick" if quick else None)
     files = tuple(real or ())
     if dry_run:
-        typer.echo(describe_plan(settings, output, real_files=files))
+        typer.echo(describe_plan(settings, output, real_files=files, device=device, drop_real=drop_real))
         return
-    page = run_comparison(settings, output, real_files=files, workers=workers, device=device, update=update)
+    page = run_comparison(
+        settings,
+        output,
+        real_files=files,
+        workers=workers,
+        device=device,
+        update=update,
+        drop_real=drop_real,
+    )
     typer.echo(f"report: {page}")

@@ -16,7 +16,7 @@ from magicnn.pipeline import work
 from magicnn.pipeline.layout import RunLayout
 from magicnn.pipeline.reporting import write_report
 from magicnn.pipeline.settings import PARTICLES, ComparisonSettings
-from magicnn.pipeline.stages import Stage, execute, stage_states
+from magicnn.pipeline.stages import Stage, execute, stage_settings, stage_states
 from magicnn.runs import atomic_path, checksum, log_to_file
 from magicnn.simulation.settings import ProductionSettings, settings_from_yaml
 
@@ -36,6 +36,7 @@ def run_comparison(
     workers: int | None = None,
     device: str = "auto",
     update: bool = False,
+    drop_real: bool = False,
 ) -> Path:
     """Do the whole comparison, or what is left of it.
 
@@ -46,13 +47,16 @@ def run_comparison(
     output : path
         Run directory. Killed at any moment, the same call continues it and ends in the same result.
     real_files : sequence of Path
-        Real MAGIC files of both telescopes to predict on.
+        Real MAGIC files of both telescopes to predict on. When none are given, those of an earlier call stay: their
+        events lie in the run directory, and what depends on changed settings is made anew for them, too.
     workers : int, optional
         Processes of the simulation; one per core when not given. Does not change the result.
     device : str
         Where networks run.
     update : bool
         Do again what changed settings touch, instead of refusing.
+    drop_real : bool
+        Remove the real events of an earlier call and what was predicted for them.
 
     Returns
     -------
@@ -62,12 +66,18 @@ def run_comparison(
     Raises
     ------
     ConfigError
-        A setting is wrong, or the directory holds a run with other settings and ``update`` is False.
+        A setting is wrong, the directory holds a run with other settings and ``update`` is False, or real files are
+        to be both read and dropped.
     InputError
         A real file cannot be used.
     """
     layout = RunLayout(Path(output))
-    stages = comparison_stages(settings, layout, real_files=real_files, workers=workers, device=device)
+    stages = comparison_stages(
+        settings, layout, real_files=real_files, workers=workers, device=device, drop_real=drop_real
+    )
+    kept = _kept_real(layout, stages, real_files)
+    if kept:
+        _LOG.info("%s", kept)
 
     with contextlib.ExitStack() as stack:
 
@@ -77,18 +87,27 @@ def run_comparison(
             with atomic_path(layout.config) as partial_file:
                 partial_file.write_text(dump_settings(settings), encoding="utf-8")
 
-        done = execute(
-            stages, layout.root, update=update, dropped=_dropped(settings, layout, real_files), on_start=begin
-        )
+        done = execute(stages, layout.root, update=update, dropped=_dropped(settings, layout, stages), on_start=begin)
     page = layout.report / "index.html"
     _LOG.info("%s: %s", "finished" if done else "nothing left to do", page)
     return page
 
 
-def describe_plan(settings: ComparisonSettings, output: Path | str, *, real_files: Sequence[Path] = ()) -> str:
-    """Say what `run_comparison` would do: effective settings and the list of stages, with those done already."""
+def describe_plan(
+    settings: ComparisonSettings,
+    output: Path | str,
+    *,
+    real_files: Sequence[Path] = (),
+    device: str = "auto",
+    drop_real: bool = False,
+) -> str:
+    """Say what `run_comparison` would do: effective settings and the list of stages, with those done already.
+
+    Parameters and errors are those of `run_comparison`; settings that a finished stage contradicts are marked.
+    """
     layout = RunLayout(Path(output))
-    stages = comparison_stages(settings, layout, real_files=real_files)
+    stages = comparison_stages(settings, layout, real_files=real_files, device=device, drop_real=drop_real)
+    _check_early(settings, real_files, device)
     states = stage_states(stages, layout.root)
     n_done = sum(state == "done" for state in states.values())
     lines = [dump_settings(settings), f"# {len(stages)} stages in {output}, {n_done} of them done:"]
@@ -96,9 +115,12 @@ def describe_plan(settings: ComparisonSettings, output: Path | str, *, real_file
         is_refused = states[stage.name] == "changed" and not stage.is_cheap
         remark = " (done with other settings: needs --update, or another --output)" if is_refused else ""
         lines.append(f"#   {'done ' if states[stage.name] == 'done' else 'to do'}  {stage.title}{remark}")
-    left = [path for stage in _dropped(settings, layout, real_files) for path in stage.outputs if path.exists()]
+    kept = _kept_real(layout, stages, real_files)
+    if kept:
+        lines.append(f"# {kept}")
+    left = [path for stage in _dropped(settings, layout, stages) for path in stage.outputs if path.exists()]
     if left:
-        lines.append(f"# no real files are given, so these would be removed: {', '.join(map(str, left))}")
+        lines.append(f"# of the real files of an earlier call, these would be removed: {', '.join(map(str, left))}")
     return "\n".join(lines)
 
 
@@ -109,8 +131,11 @@ def comparison_stages(
     real_files: Sequence[Path] = (),
     workers: int | None = None,
     device: str = "auto",
+    drop_real: bool = False,
 ) -> list[Stage]:
-    """List the stages in order; parameters as for `run_comparison`."""
+    """List the stages in order; parameters and errors as for `run_comparison`."""
+    if drop_real and real_files:
+        raise ConfigError("real files are both given and to be dropped: leave out --real, or --drop-real")
     plain = settings.model_dump(mode="json")
     names = [f"{particle}_{zenith}" for zenith in settings.zenith_ranges for particle in PARTICLES]
     stages = [
@@ -152,8 +177,10 @@ def comparison_stages(
             _TRAINED,
         )
     )
-    if real_files:
-        stages += _real_stages(settings, layout, real_files, device, applied)
+    read = _read_stage(layout, real_files)
+    with_real = bool(real_files) or (not drop_real and stage_states([read], layout.root)[read.name] == "done")
+    if with_real:
+        stages += [read, *_real_stages(settings, layout, device, applied)]
     stages.append(
         Stage(
             "evaluation",
@@ -169,7 +196,7 @@ def comparison_stages(
         Stage(
             "report",
             "write the report",
-            partial(write_report, settings, layout, names, REAL if real_files else None, before),
+            partial(write_report, settings, layout, names, REAL if with_real else None, before),
             (layout.report / "index.html",),
             {"title": settings.title},
             before,
@@ -216,20 +243,29 @@ def _production_stages(
     return simulate, features
 
 
-def _real_stages(
-    settings: ComparisonSettings,
-    layout: RunLayout,
-    files: Sequence[Path],
-    device: str,
-    applied: Mapping[str, Any],
-) -> tuple[Stage, Stage]:
-    features = settings.features.model_dump(mode="json")
-    read = Stage(
-        "real",
+def _read_stage(layout: RunLayout, files: Sequence[Path]) -> Stage:
+    """Read the real files; without any, the stage as an earlier call did it."""
+    checksums = sorted(checksum(f) for f in files) or stage_settings(layout.root, REAL).get("files", [])
+    return Stage(
+        REAL,
         "read the real files",
-        partial(work.read_real, settings, layout, REAL, files),
-        (layout.events(REAL), layout.features(REAL)),
-        {"files": sorted(checksum(f) for f in files), "features": features},
+        partial(work.read_real, layout, REAL, files),
+        (layout.events(REAL),),
+        {"files": checksums},
+        is_cheap=True,
+    )
+
+
+def _real_stages(
+    settings: ComparisonSettings, layout: RunLayout, device: str, applied: Mapping[str, Any]
+) -> tuple[Stage, Stage]:
+    features = Stage(
+        f"features_{REAL}",
+        "image parameters of the real events",
+        partial(work.parametrise, settings, layout, REAL),
+        (layout.features(REAL),),
+        {"features": settings.features.model_dump(mode="json")},
+        (REAL,),
         is_cheap=True,
     )
     predict = Stage(
@@ -238,15 +274,26 @@ def _real_stages(
         partial(work.predict_real, settings, layout, REAL, device),
         tuple(layout.predictions(m, REAL) for m in work.METHODS),
         applied,
-        (read.name, *_TRAINED),
+        (features.name, *_TRAINED),
         is_cheap=True,
     )
-    return read, predict
+    return features, predict
 
 
-def _dropped(settings: ComparisonSettings, layout: RunLayout, real_files: Sequence[Path]) -> Sequence[Stage]:
-    """Stages of an earlier call with real files, when now there are none: their predictions would stay unnoticed."""
-    return () if real_files else _real_stages(settings, layout, (), "cpu", {})
+def _kept_real(layout: RunLayout, stages: Sequence[Stage], real_files: Sequence[Path]) -> str | None:
+    """Say that real events of an earlier call stay part of the run."""
+    kept = [stage for stage in stages if stage.name == REAL and not real_files]
+    if not kept:
+        return None
+    n_files = len(kept[0].settings["files"])
+    return f"{layout.root}: keeps the {n_files} real files of an earlier call; --drop-real removes them"
+
+
+def _dropped(settings: ComparisonSettings, layout: RunLayout, stages: Sequence[Stage]) -> Sequence[Stage]:
+    """Stages for real events of an earlier call that are not among the stages: what they left would stay unnoticed."""
+    if any(stage.name == REAL for stage in stages):
+        return ()
+    return (_read_stage(layout, ()), *_real_stages(settings, layout, "cpu", {}))
 
 
 def _check_early(settings: ComparisonSettings, real_files: Sequence[Path], device: str) -> None:

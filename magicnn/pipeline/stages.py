@@ -13,7 +13,7 @@ from typing import Any, Literal
 from magicnn.errors import ConfigError, InputError
 from magicnn.runs import content_hash, read_json, write_json
 
-__all__ = ["Stage", "State", "execute", "stage_counts", "stage_states"]
+__all__ = ["Stage", "State", "execute", "stage_counts", "stage_settings", "stage_states"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -145,6 +145,12 @@ def stage_counts(directory: Path, names: Sequence[str]) -> dict[str, dict[str, A
         if record is not None:
             found[name] = {"title": record["title"], "seconds": record["seconds"], **record["counts"]}
     return found
+
+
+def stage_settings(directory: Path, name: str) -> dict[str, Any]:
+    """Return the settings that a finished stage was done with, none when it was not done."""
+    record = _record(directory, name)
+    return {} if record is None else dict(record["settings"])
 
 
 def _keys(stages: Sequence[Stage]) -> dict[str, str]:

@@ -69,12 +69,11 @@ def parametrise(settings: ComparisonSettings, layout: RunLayout, name: str) -> C
     }
 
 
-def read_real(settings: ComparisonSettings, layout: RunLayout, name: str, files: Sequence[Path]) -> Counts:
-    """Convert real files to an event set and compute image parameters."""
+def read_real(layout: RunLayout, name: str, files: Sequence[Path]) -> Counts:
+    """Convert real files to an event set."""
     from magicnn.io.convert import convert_events
 
-    convert_events(files, layout.events(name))
-    return parametrise(settings, layout, name)
+    return {"events": convert_events(files, layout.events(name)).n_events}
 
 
 def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:

@@ -141,7 +141,21 @@ def test_a_finished_run_is_left_alone_and_other_settings_are_refused(finished):
         run_comparison(changed, folder, device="cpu")
 
 
-def test_real_files_join_a_finished_run(finished, data_dir):
+def test_a_dry_run_refuses_what_the_run_would(job, data_dir, tmp_path):
+    (alone,) = (data_dir / "magic_real").glob("*_M1_*_Y_*.root")
+    words = ["run", str(job), "--output", str(tmp_path / "run"), "--dry-run"]
+    for more, code, message in (
+        (["--real", str(alone)], 3, "M2 of run 5029747 is missing"),
+        (["--device", "gpu"], 2, "unknown device 'gpu'"),
+        (["--real", str(alone), "--drop-real"], 2, "leave out --real, or --drop-real"),
+    ):
+        refused = CliRunner().invoke(app, [*words, *more])
+        assert refused.exit_code == code, refused.output
+        assert message in refused.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_real_files_join_a_finished_run(job, finished, data_dir):
     settings, folder = finished
     layout = RunLayout(folder)
     metrics = (layout.report / "metrics.json").read_bytes()
@@ -176,9 +190,26 @@ def test_real_files_join_a_finished_run(finished, data_dir):
         assert "21 events, " in line
         assert f"energy of {n_known}" in line
         assert ("without: " in line) == (n_known < 21)
-    plan = describe_plan(settings, folder)
-    assert f"would be removed: {layout.events('real')}" in plan
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+    words = ["run", job, *(w for text in SMALL for w in ("--set", text)), "--output", folder, "--device", "cpu"]
+    kept = "keeps the 2 real files of an earlier call; --drop-real removes them"
+    for more in ([], ["--dry-run"]):
+        again = CliRunner().invoke(app, [str(w) for w in [*words, *more]])
+        assert again.exit_code == 0, again.output
+        assert again.output.count(kept) == 1
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()} == before
+    # whatever is to be made again is made from the events in the run directory
+    for path in (layout.features("real"), layout.predictions("CNN", "real")):
+        path.unlink()
     run_comparison(settings, folder, device="cpu")
+    assert layout.events("real").stat().st_mtime_ns == before[layout.events("real")]
+    assert len(load_predictions(layout.predictions("CNN", "real"))) == 21
+    with pytest.raises(ConfigError, match="leave out --real, or --drop-real"):
+        run_comparison(settings, folder, real_files=files, device="cpu", drop_real=True)
+    plan = describe_plan(settings, folder, drop_real=True)
+    assert f"would be removed: {layout.events('real')}" in plan
+    assert kept not in plan
+    run_comparison(settings, folder, device="cpu", drop_real=True)
     assert list(folder.rglob("*real*")) == []
     assert "29795" not in (layout.report / "index.html").read_text()
     assert (layout.report / "metrics.json").read_bytes() == metrics
