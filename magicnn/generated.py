@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from magicnn.errors import InputError
 
-__all__ = ["Generated", "scatter_radius_m"]
+__all__ = ["Generated", "direction_bias", "scatter_radius_m"]
 
 Floats = NDArray[np.float64]
 
@@ -166,3 +166,33 @@ class Generated:
         rate = flux(energy) * self.thrown_area_m2(energy, zenith_deg) * angle / self.thrown_per_gev(energy)
         weighted: Floats = rate * np.asarray(weight, dtype=np.float64)
         return weighted
+
+
+def direction_bias(generated: Sequence[Mapping[str, Any]]) -> str | None:
+    """Say when a classifier could tell gammas from hadrons by where they come from instead of by their images.
+
+    Parameters
+    ----------
+    generated : sequence of mapping
+        What event sets store of the productions that a classifier is trained on; those that say nothing are left out.
+
+    Returns
+    -------
+    str or None
+        What is wrong and what to do, or None when there are no gammas from one angle or no diffuse hadrons.
+    """
+    cones = [
+        (str(g["particle"]), float(g["viewcone_min_deg"]), float(g["viewcone_max_deg"]))
+        for g in generated
+        if {"particle", "viewcone_min_deg", "viewcone_max_deg"} <= set(g)
+    ]
+    rings = [high for name, low, high in cones if name.startswith("gamma") and high <= low]
+    diffuse = [(name, high) for name, low, high in cones if not name.startswith("gamma") and high > low]
+    if not rings or not diffuse:
+        return None
+    name, angle = diffuse[0]
+    return (
+        f"gammas all from {rings[0]:g} deg off the pointing against {name} from up to {angle:g} deg off: the "
+        "classifier may learn the direction instead of the images; train it on diffuse gammas (gamma_diffuse) of that "
+        "view cone"
+    )

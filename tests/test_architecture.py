@@ -27,6 +27,7 @@ LAYERS = [
         "hdf5",
         "readout",
         "splits",
+        "zenith",
     },
     {"io", "images", "simulation"},
     {"nn", "baselines", "evaluation"},

@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 
 from magicnn.errors import InputError
-from magicnn.generated import Generated
+from magicnn.generated import Generated, direction_bias
 
 
 def thrown(**changes):
@@ -62,3 +62,25 @@ def test_round_trip_and_missing_value():
     assert Generated.from_mapping(generated.to_mapping()) == generated
     with pytest.raises(InputError, match="n_thrown"):
         Generated.from_mapping({k: v for k, v in generated.to_mapping().items() if k != "n_thrown"})
+
+
+@pytest.mark.parametrize(
+    ("gammas", "hadrons", "is_biased"),
+    [
+        ([("gamma", 0.4, 0.4)], [("proton", 0.0, 5.0)], True),
+        ([("gamma", 0.4, 0.4), ("gamma_diffuse", 0.0, 5.0)], [("helium", 0.0, 5.0)], True),
+        ([("gamma_diffuse", 0.0, 5.0)], [("proton", 0.0, 5.0)], False),
+        ([("gamma", 0.4, 0.4)], [], False),
+        ([], [("proton", 0.0, 5.0)], False),
+    ],
+)
+def test_gammas_from_one_angle_against_diffuse_hadrons_are_told(gammas, hadrons, is_biased):
+    productions = [
+        thrown(particle=name, viewcone_min_deg=low, viewcone_max_deg=high).to_mapping()
+        for name, low, high in [*gammas, *hadrons]
+    ]
+    told = direction_bias([*productions, {}])
+    assert (told is not None) == is_biased
+    if told:
+        assert f"gammas all from 0.4 deg off the pointing against {hadrons[0][0]} from up to 5 deg off" in told
+        assert "train it on diffuse gammas" in told

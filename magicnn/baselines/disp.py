@@ -24,6 +24,7 @@ from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.images.stereo import geometry_from_direction
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.splits import split_by_shower
+from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = ["DispDirection", "DispSettings"]
 
@@ -61,7 +62,7 @@ class DispDirection:
     forests : tuple of tuple of dict
         One per fold and telescope: ``distance`` (of the source from the centre of gravity, along the axis),
         ``errors`` (mean absolute errors along and across the axis), ``sense`` (whether the source lies towards psi).
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the training events.
 
     Notes
@@ -79,6 +80,7 @@ class DispDirection:
     seed: int
     forests: tuple[tuple[dict[str, Any], ...], ...]
     readout: Readout = UNKNOWN_READOUT
+    zenith: ZenithRange = UNKNOWN_ZENITH
 
     @classmethod
     def fit(cls, features: FeatureTable, settings: DispSettings = DEFAULT_SETTINGS, *, seed: int) -> DispDirection:
@@ -123,7 +125,8 @@ class DispDirection:
                     )
                 row.append(_train(values[rows], target[rows], settings, [seed, k, telescope]))
             forests.append(tuple(row))
-        return cls(settings, seed, tuple(forests), Readout.of(features.meta))
+        zenith = ZenithRange.of(features["pointing_zenith_deg"])
+        return cls(settings, seed, tuple(forests), Readout.of(features.meta), zenith)
 
     def apply(self, features: FeatureTable) -> FeatureTable:
         """Add the direction by DISP and the impact that follows from it.
@@ -175,6 +178,7 @@ class DispDirection:
             "settings": self.settings.model_dump(mode="json"),
             "seed": self.seed,
             "readout": self.readout.to_mapping(),
+            "zenith": self.zenith.to_mapping(),
         }
         save_forests(path, "directions by DISP", record, [list(row) for row in self.forests])
 
@@ -183,8 +187,8 @@ class DispDirection:
         """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
         record, forests = load_forests(path, "directions by DISP")
         settings = validate_settings(DispSettings, record["settings"], where=str(path))
-        readout = Readout.from_mapping(record.get("readout"))
-        return cls(settings, int(record["seed"]), tuple(tuple(row) for row in forests), readout)
+        readout, zenith = Readout.from_mapping(record.get("readout")), ZenithRange.from_mapping(record.get("zenith"))
+        return cls(settings, int(record["seed"]), tuple(tuple(row) for row in forests), readout, zenith)
 
     def __repr__(self) -> str:
         return (

@@ -18,6 +18,7 @@ from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
+from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = ["FOREST_FEATURES", "EnergyForest", "ForestSettings", "Forests", "ParticleForest", "forest_inputs"]
 
@@ -95,13 +96,14 @@ class Forests:
         How the forests were grown.
     forests : tuple
         scikit-learn estimators, one per telescope.
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the training events.
     """
 
     settings: ForestSettings
     forests: tuple[Any, ...]
     readout: Readout = UNKNOWN_READOUT
+    zenith: ZenithRange = UNKNOWN_ZENITH
     _kind: ClassVar[str]
 
     def save(self, path: Path | str) -> None:
@@ -110,6 +112,7 @@ class Forests:
             "settings": self.settings.model_dump(mode="json"),
             "features": list(FOREST_FEATURES),
             "readout": self.readout.to_mapping(),
+            "zenith": self.zenith.to_mapping(),
         }
         save_forests(path, self._kind, record, list(self.forests))
 
@@ -118,7 +121,8 @@ class Forests:
         """Read forests written by `save`; see `magicnn.baselines.forest_files.load_forests`."""
         record, forests = load_forests(path, cls._kind)
         settings = validate_settings(ForestSettings, record["settings"], where=str(path))
-        return cls(settings, tuple(forests), Readout.from_mapping(record.get("readout")))
+        readout, zenith = Readout.from_mapping(record.get("readout")), ZenithRange.from_mapping(record.get("zenith"))
+        return cls(settings, tuple(forests), readout, zenith)
 
     def __repr__(self) -> str:
         nodes = sum(tree.tree_.node_count for forest in self.forests for tree in forest.estimators_)
@@ -135,7 +139,7 @@ class ParticleForest(Forests):
         How the forests were grown.
     forests : tuple
         scikit-learn classifiers, one per telescope; class 1 is gamma.
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the training events.
     """
 
@@ -191,7 +195,8 @@ class ParticleForest(Forests):
             weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
             forest = RandomForestClassifier(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
-        return cls(settings, tuple(forests), Readout.of(features.meta))
+        zenith = ZenithRange.of(features["pointing_zenith_deg"])
+        return cls(settings, tuple(forests), Readout.of(features.meta), zenith)
 
     def predict(self, features: FeatureTable) -> Floats:
         """Estimate how gamma-like events are.
@@ -224,7 +229,7 @@ class EnergyForest(Forests):
         How the forests were grown.
     forests : tuple
         scikit-learn regressors of log10(E / GeV), one per telescope.
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the training events.
     """
 
@@ -275,7 +280,8 @@ class EnergyForest(Forests):
             weight = None if np.all(own == 1.0) else own[used]
             forest = RandomForestRegressor(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
-        return cls(settings, tuple(forests), Readout.of(features.meta))
+        zenith = ZenithRange.of(features["pointing_zenith_deg"])
+        return cls(settings, tuple(forests), Readout.of(features.meta), zenith)
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Estimate energies.

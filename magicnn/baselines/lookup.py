@@ -25,6 +25,7 @@ from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import atomic_path, provenance
 from magicnn.simulation.atmosphere import load_atmosphere
+from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = ["LOOKUP_FORMAT", "EnergyLookup", "LookupSettings", "cherenkov_pool"]
 
@@ -127,7 +128,7 @@ class EnergyLookup:
         ln E is corrected by ``-slope (cos(zenith) - mean)``.
     uncertainty_scale : float
         What the combined RMS of the cells is multiplied with to cover 68 % of the events that filled the tables.
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the events that filled the tables.
 
     Notes
@@ -147,6 +148,7 @@ class EnergyLookup:
     zenith_slope: Floats
     uncertainty_scale: float
     readout: Readout = UNKNOWN_READOUT
+    zenith: ZenithRange = UNKNOWN_ZENITH
 
     @classmethod
     def fit(
@@ -224,7 +226,8 @@ class EnergyLookup:
         known = np.isfinite(estimate)
         pull = np.abs(estimate[known] - energy[known]) / spread[known]
         scale = float(np.quantile(pull, 0.6827)) if known.any() else 1.0
-        return replace(raw, uncertainty_scale=scale, readout=Readout.of(features.meta))
+        zenith = ZenithRange.of(events["pointing_zenith_deg"])
+        return replace(raw, uncertainty_scale=scale, readout=Readout.of(features.meta), zenith=zenith)
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Look the energies up.
@@ -263,6 +266,7 @@ class EnergyLookup:
             "settings": self.settings.model_dump(mode="json"),
             "uncertainty_scale": self.uncertainty_scale,
             "readout": self.readout.to_mapping(),
+            "zenith": self.zenith.to_mapping(),
             "provenance": provenance(),
         }
         with atomic_path(path) as partial, h5py.File(partial, "w") as file:
@@ -299,6 +303,7 @@ class EnergyLookup:
                 file["zenith_slope"][()],
                 float(record["uncertainty_scale"]),
                 Readout.from_mapping(record.get("readout")),
+                ZenithRange.from_mapping(record.get("zenith")),
             )
 
     @property

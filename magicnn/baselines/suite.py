@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,17 @@ from magicnn.baselines.predictions import predict_table
 from magicnn.config import Settings
 from magicnn.errors import InputError
 from magicnn.events import EventMeta
-from magicnn.generated import Generated
+from magicnn.generated import Generated, direction_bias
 from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
 from magicnn.readout import Readout
 from magicnn.runs import progress
+from magicnn.zenith import ZenithRange
 
 __all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines", "require_samples"]
+
+_LOG = logging.getLogger(__name__)
 
 BASELINE_FILES = ("disp.joblib", "lookup.h5", "particle_forest.joblib", "energy_forest.joblib")
 """Files of the folder that `Baselines.save` writes."""
@@ -104,6 +108,9 @@ class Baselines:
             kind.
         """
         require_samples([t.meta for t in gammas], [t.meta for t in classified])
+        biased = direction_bias([t.meta.generated for t in classified])
+        if biased:
+            _LOG.warning("%s", biased)
         ring = [t for t in gammas if _is_ring(t.meta)]
         all_gammas = concatenate_features(gammas)
         with progress(total=4, description="baselines", unit="fit") as bar:
@@ -146,6 +153,11 @@ class Baselines:
     def readouts(self) -> tuple[Readout, ...]:
         """Readout of the events that each baseline was fitted to."""
         return tuple(b.readout for b in (self.disp, self.lookup, self.particle_forest, self.energy_forest))
+
+    @property
+    def zenith_ranges(self) -> tuple[ZenithRange, ...]:
+        """Zenith range of the events that each baseline was fitted to."""
+        return tuple(b.zenith for b in (self.disp, self.lookup, self.particle_forest, self.energy_forest))
 
     def save(self, folder: Path | str) -> None:
         """Write the files of `BASELINE_FILES` into a folder."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = ["evaluate"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -33,6 +36,7 @@ def evaluate(
     from magicnn.errors import InputError
     from magicnn.evaluation import EvaluationSettings
     from magicnn.evaluation import evaluate as judge
+    from magicnn.evaluation.samples import role_of
     from magicnn.predictions import PredictionTable, load_predictions
 
     overrides = [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]
@@ -41,6 +45,8 @@ def evaluate(
     tables: dict[str, list[PredictionTable]] = {}
     for path in predictions:
         table = load_predictions(path)
+        if role_of(table) is None:
+            _LOG.warning("%s: %s events are not judged, only gammas and protons are", path, table.particle or "real")
         tables.setdefault(table.method, []).append(table)
     if dry_run:
         typer.echo(dump_settings(settings), nl=False)

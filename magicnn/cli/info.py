@@ -93,6 +93,7 @@ def _network_lines(path: Path) -> list[tuple[str, str]]:
         ("channels", ", ".join(model.inputs.channels)),
         ("auxiliary inputs", ", ".join(model.inputs.auxiliary)),
         ("trained on readout", str(model.readout)),
+        ("trained at zenith", str(model.zenith)),
         ("training", _words(model.training.model_dump(mode="json"))),
         ("epochs", f"{len(model.history)}, best {best['epoch']:.0f} ({numbers})" if best else ""),
         *_origin(provenance),
@@ -102,13 +103,16 @@ def _network_lines(path: Path) -> list[tuple[str, str]]:
 def _forest_lines(path: Path) -> list[tuple[str, str]]:
     from magicnn.baselines.forest_files import read_header
     from magicnn.readout import Readout
+    from magicnn.zenith import ZenithRange
 
     header = read_header(path)
     record = dict(header["record"])
     readout = Readout.from_mapping(record.pop("readout", None))
+    zenith = ZenithRange.from_mapping(record.pop("zenith", None))
     return [
         ("kind", f"forests for {header['kind']}"),
         ("trained on readout", str(readout)),
+        ("trained at zenith", str(zenith)),
         *((name, _in_words(value)) for name, value in record.items()),
         *_origin(header["provenance"]),
     ]
@@ -142,6 +146,7 @@ def _lookup_lines(path: Path) -> list[tuple[str, str]]:
         ("kind", "energy lookup tables"),
         ("telescopes", str(len(lookup.tables[0]))),
         ("trained on readout", str(lookup.readout)),
+        ("trained at zenith", str(lookup.zenith)),
         ("filled cells", ", ".join(filled)),
         ("settings", _words(lookup.settings.model_dump(mode="json"))),
         *_origin(provenance),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from magicnn.images.features import FeatureTable
     from magicnn.predictions import PredictionTable
     from magicnn.readout import Readout
+    from magicnn.zenith import ZenithRange
 
 __all__ = ["predict"]
 
@@ -75,6 +76,8 @@ def predict(
     table = load_features(features, reader, events[0]) if features else extract_features(reader)
     if fitted and "disp_impact_m" not in table:
         table = fitted.disp.apply(table)
+    trained = [*(n.description.zenith for n in networks), *(fitted.zenith_ranges if fitted else ())]
+    _warn_of_zenith(table, trained)
     tables = [predict_table(networks, reader, table, method=method, settings=settings)] if networks else []
     tables.extend(fitted.predict(table) if fitted else ())
     for predictions in tables:
@@ -93,15 +96,27 @@ def _warn_of_readout(meta: EventMeta, trained: Iterable[Readout]) -> None:
         _LOG.warning("events %s: do not trust what is said of them", " and ".join(differences))
 
 
+def _warn_of_zenith(table: FeatureTable, trained: Iterable[ZenithRange]) -> None:
+    """One line for every zenith range of training events that some of the events lie outside of."""
+    from magicnn.zenith import zenith_difference
+
+    found = (zenith_difference(table["pointing_zenith_deg"], zenith) for zenith in trained)
+    for text in dict.fromkeys(text for text in found if text):
+        _LOG.warning("events %s: do not trust what is said of those", text)
+
+
 def _counted(predictions: PredictionTable, features: FeatureTable) -> str:
-    """How many events have a value, how many have none, and why."""
+    """How many events pass the quality cuts, how many have a value, how many have none, and why."""
     import numpy as np
 
     from magicnn.images.quality import missing_parameters
 
     columns = {"gammaness": "gammaness", "energy": "reco_energy_gev"}
     known = {name: np.isfinite(predictions[c]) for name, c in columns.items() if c in predictions}
-    text = f"{len(predictions)} events, " + ", ".join(f"{name} of {np.count_nonzero(k)}" for name, k in known.items())
+    text = f"{len(predictions)} events, "
+    if "is_valid" in predictions:
+        text += f"{np.count_nonzero(predictions['is_valid'])} pass the quality cuts, "
+    text += ", ".join(f"{name} of {np.count_nonzero(k)}" for name, k in known.items())
     without = ~np.logical_and.reduce(list(known.values()))
     reasons = [(reason, which & without) for reason, which in missing_parameters(features)]
     rest = without & ~np.logical_or.reduce([which for _, which in reasons])

@@ -18,6 +18,7 @@ from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.settings import Head, InputSettings, NetworkSettings, TrainingSettings
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import atomic_path, provenance
+from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = [
     "ModelDescription",
@@ -53,7 +54,7 @@ class ModelDescription:
         One entry per epoch.
     key : str
         Hash of settings and training events.
-    readout : Readout
+    readout, zenith : Readout, ZenithRange
         Of the training events.
     """
 
@@ -67,6 +68,7 @@ class ModelDescription:
     history: tuple[Mapping[str, float], ...] = ()
     key: str = ""
     readout: Readout = UNKNOWN_READOUT
+    zenith: ZenithRange = UNKNOWN_ZENITH
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -147,6 +149,7 @@ def save_model(path: Path | str, model: EventModel, description: ModelDescriptio
         "history": [dict(entry) for entry in description.history],
         "key": description.key,
         "readout": description.readout.to_mapping(),
+        "zenith": description.zenith.to_mapping(),
         "provenance": provenance(seed=description.training.seed),
         "weights": {name: values.detach().cpu() for name, values in model.state_dict().items()},
     }
@@ -277,6 +280,7 @@ def _description(content: Mapping[str, Any]) -> ModelDescription:
         history=tuple(content["history"]),
         key=content["key"],
         readout=Readout.from_mapping(content.get("readout")),
+        zenith=ZenithRange.from_mapping(content.get("zenith")),
     )
 
 

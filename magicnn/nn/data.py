@@ -20,6 +20,7 @@ from magicnn.nn.inputs import PreparedEvents, prepare_events
 from magicnn.nn.settings import InputSettings, TrainingSettings
 from magicnn.runs import content_hash, progress, seed_sequence
 from magicnn.splits import split_by_shower
+from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = [
     "EventSource",
@@ -99,6 +100,8 @@ class LabelledEvents:
         Thrown events that each event stands for.
     meta : EventMeta
         What all events share.
+    zenith : ZenithRange
+        Where they were pointed at.
     is_mapped : bool
         Whether the events lie in a scratch file.
     """
@@ -109,6 +112,7 @@ class LabelledEvents:
     shower_id: NDArray[np.int64]
     weight: NDArray[np.float64]
     meta: EventMeta
+    zenith: ZenithRange = UNKNOWN_ZENITH
     is_mapped: bool = field(default=False)
 
     def __len__(self) -> int:
@@ -234,6 +238,7 @@ def load_labelled(
     )
     is_gamma, log_energy = np.empty(n_events, dtype=np.float32), np.empty(n_events, dtype=np.float32)
     shower_id, weight = np.empty(n_events, dtype=np.int64), np.empty(n_events)
+    zenith_deg = np.full(n_events, np.nan)
     first = 0
     with progress(total=n_events, description="prepare events", unit="ev") as bar:
         for source in sources:
@@ -248,12 +253,20 @@ def load_labelled(
                 log_energy[rows] = np.log10(batch["true_energy_gev"])
                 shower_id[rows] = batch["shower_id"]
                 weight[rows] = event_weight(batch.columns)
+                zenith_deg[rows] = batch.columns.get("pointing_zenith_deg", np.nan)
                 first = rows.stop
                 bar.update(len(batch))
             if source.weight is not None:
                 weight[start:first] = source.weight if source.rows is None else source.weight[source.rows]
     return LabelledEvents(
-        events, torch.from_numpy(is_gamma), torch.from_numpy(log_energy), shower_id, weight, meta, is_mapped=is_mapped
+        events,
+        torch.from_numpy(is_gamma),
+        torch.from_numpy(log_energy),
+        shower_id,
+        weight,
+        meta,
+        ZenithRange.of(zenith_deg),
+        is_mapped=is_mapped,
     )
 
 

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from magicnn.errors import CheckpointError, ConfigError, InputError
+from magicnn.generated import direction_bias
 from magicnn.nn.auxiliary import AuxiliaryLayout
 from magicnn.nn.checkpoint import (
     ModelDescription,
@@ -97,6 +98,9 @@ def train(
     CheckpointError
         The output belongs to other settings or events.
     """
+    biased = direction_bias([source.events.meta.generated for source in sources])
+    if biased and "particle" in settings.training.heads:
+        _LOG.warning("%s", biased)
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{output.stem}.", dir=output.parent) as scratch:
@@ -272,6 +276,7 @@ def _description(fitting: Sample, settings: ModelSettings, key: str) -> ModelDes
         ),
         key=key,
         readout=Readout.of(meta),
+        zenith=data.zenith,
     )
 
 

@@ -1,5 +1,6 @@
 """The files of baselines described, and what ``magicnn baseline`` asks of its events."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from magicnn.baselines.disp import DispDirection, DispSettings
 from magicnn.baselines.forest import EnergyForest, ForestSettings, ParticleForest
 from magicnn.baselines.lookup import EnergyLookup, LookupSettings
-from magicnn.baselines.suite import Baselines, require_samples
+from magicnn.baselines.suite import Baselines, BaselineSettings, require_samples
 from magicnn.camera import Camera
 from magicnn.cli import app
 from magicnn.errors import InputError
@@ -18,6 +19,7 @@ from magicnn.generated import Generated
 from magicnn.images.features import FeatureTable, concatenate_features
 from magicnn.io.eventset import EventSetWriter
 from magicnn.readout import Readout
+from magicnn.zenith import ZenithRange
 
 RING = Generated("gamma", 2.0, 100.0, 20000.0, 5000, 400.0, 0.0, 0.0, 0.4, 0.4, 10.0, 30.0).to_mapping()
 CONE = {**RING, "viewcone_min_deg": 0.0, "viewcone_max_deg": 1.5}
@@ -61,8 +63,30 @@ def test_baselines_know_the_readout_they_were_fitted_to(gammas, protons, tmp_pat
     )
     fitted.save(tmp_path)
     assert Baselines.load(tmp_path).readouts == (readout,) * 4
+    of_gammas = ZenithRange.of(few["pointing_zenith_deg"])
+    of_all = ZenithRange.of(np.concatenate([t["pointing_zenith_deg"] for t in (few, other)]))
+    assert Baselines.load(tmp_path).zenith_ranges == (of_gammas, of_gammas, of_all, of_gammas)
     done = call("info", tmp_path)
     assert done.output.count("1.64 GS/s, window 30.5 ns") == 4
+    assert done.output.count("trained at zenith") == 4
+    assert str(of_all) in done.output
+
+
+def test_gammas_from_one_angle_in_the_separation_are_told(gammas, protons, caplog):
+    few, other = (
+        FeatureTable(t.columns, replace(t.meta, generated={**cone, "particle": t.meta.particle}))
+        for t, cone in ((gammas.select(slice(0, 400)), RING), (protons.select(slice(0, 400)), CONE))
+    )
+    forest = ForestSettings(n_trees=2)
+    lookup = LookupSettings(min_events=2.0)
+    settings = BaselineSettings(disp=DispSettings(n_trees=20, n_folds=2), lookup=lookup, forest=forest)
+    logger = logging.getLogger("magicnn.baselines.suite")
+    logger.addHandler(caplog.handler)
+    try:
+        Baselines.fit([few], [few, other], settings, seed=1)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "gammas all from 0.4 deg off the pointing against proton" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from magicnn.cli import app
 from magicnn.cli.evaluate import evaluate
 from magicnn.errors import ConfigError, InputError
+from magicnn.predictions import PredictionTable, load_predictions
 
 APP = typer.Typer(pretty_exceptions_enable=False)
 APP.command()(evaluate)
@@ -44,6 +46,16 @@ def test_dry_run_writes_nothing(files, tmp_path):
     assert "n_replicates: 300" in done.output
     assert "PredictionTable(CNN" in done.output
     assert not (tmp_path / "new").exists()
+
+
+def test_events_that_are_not_judged_are_named(files, tmp_path):
+    table = load_predictions(files[0])
+    helium = tmp_path / "helium.h5"
+    PredictionTable(table.method, table.columns, "helium", table.generated, table.meta).save(helium)
+    done = CliRunner().invoke(app, ["evaluate", *map(str, files), str(helium), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert done.output.count("are not judged") == 1
+    assert f"{helium}: helium events are not judged, only gammas and protons are" in done.output
 
 
 def test_mistakes_are_named(files, tmp_path):

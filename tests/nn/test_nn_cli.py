@@ -3,12 +3,15 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from magicnn.cli import app
+from magicnn.events import EventBatch
 from magicnn.images.features import FeatureTable
 from magicnn.io.eventset import EventSetWriter
 from magicnn.predictions import load_predictions
@@ -48,14 +51,52 @@ def test_train_and_predict(folder, straight, tmp_path):
     assert list(tmp_path.iterdir()) == []
     done = magicnn(*words, "--symmetries", "2")
     assert done.exit_code == 0, done.output
-    assert f"{tmp_path / 'CNN.h5'}: 240 events, gammaness of 240\n" in done.output
     table = load_predictions(tmp_path / "CNN.h5")
+    n_good = table["is_valid"].sum()
+    assert 0 < n_good < 240
+    assert f"{tmp_path / 'CNN.h5'}: 240 events, {n_good} pass the quality cuts, gammaness of 240\n" in done.output
+    assert "outside of" not in done.output
     assert len(table) == 240
     assert "gammaness" in table
     assert "reco_energy_gev" not in table
     assert magicnn(*words).exit_code == 3
     assert magicnn(*words, "--overwrite").exit_code == 0
     assert magicnn(*words, "--method", "net", "--symmetries", "5").exit_code == 2
+
+
+def test_predict_warns_of_events_beyond_the_zenith_range_of_the_training(folder, straight, small_events, tmp_path):
+    assert straight.exit_code == 0
+    (line,) = [t for t in magicnn("info", folder / "straight.pt").output.splitlines() if "trained at zenith" in t]
+    assert line.endswith(" 5 to 60 deg")
+    low = {**small_events.columns, "pointing_zenith_deg": np.where(np.arange(240) < 7, 65.0, 30.0)}
+    events = tmp_path / "low.h5"
+    with EventSetWriter(events, small_events.meta) as writer:
+        writer.append(EventBatch(small_events.charge, small_events.time, low, small_events.meta))
+    done = magicnn("predict", events, "--model", folder / "straight.pt", "--output", tmp_path)
+    assert done.exit_code == 0, done.output
+    told = "events 7 of 240 at zenith 65 deg, outside of the 5 to 60 deg of the training events: do not trust"
+    assert done.output.count(told) == 1
+
+
+@pytest.mark.parametrize(("cone", "head", "is_told"), [(0.4, "particle", 1), (0.4, "energy", 0), (5.0, "particle", 0)])
+def test_train_warns_of_gammas_from_one_angle_against_diffuse_protons(
+    folder, small_events, tmp_path, cone, head, is_told
+):
+    is_gamma = small_events["true_particle"] == 22
+    paths = []
+    for which, name, low, high in ((is_gamma, "gamma", 0.4, cone), (~is_gamma, "proton", 0.0, 5.0)):
+        cones = {"particle": name, "viewcone_min_deg": low, "viewcone_max_deg": high}
+        meta = replace(small_events.meta, particle=name, production=name, generated=cones)
+        batch = small_events.select(which)
+        paths.append(tmp_path / f"{name}.h5")
+        with EventSetWriter(paths[-1], meta) as writer:
+            writer.append(EventBatch(batch.charge, batch.time, batch.columns, meta))
+    words = ["--config", folder / "settings.yaml", "--set", "training.epochs=1", "--head", head, "--device", "cpu"]
+    done = magicnn("train", *paths, *words, "--output", tmp_path / "a.pt")
+    assert done.exit_code == 0, done.output
+    told = "gammas all from 0.4 deg off the pointing against proton from up to 5 deg off: the classifier may learn the"
+    assert done.output.count(told) == is_told
+    assert done.output.count("train it on diffuse gammas") == is_told
 
 
 def test_terminated_and_started_again_gives_the_same_model(folder, straight):
