@@ -79,7 +79,7 @@ def test_gammas_from_one_angle_in_the_separation_are_told(gammas, protons, caplo
     )
     forest = ForestSettings(n_trees=2)
     lookup = LookupSettings(min_events=2.0)
-    settings = BaselineSettings(disp=DispSettings(n_trees=20, n_folds=2), lookup=lookup, forest=forest)
+    settings = BaselineSettings(disp=DispSettings(n_trees=40, n_folds=2), lookup=lookup, forest=forest)
     logger = logging.getLogger("magicnn.baselines.suite")
     logger.addHandler(caplog.handler)
     try:
