@@ -77,14 +77,22 @@ def _turned(
 
 @compiled
 def _push_photon(
-    stack: Stack, n: int, photon_mev: float, p: Stack, tangent: float, air: Medium, book: Floats, state: RandomState
+    stack: Stack,
+    n: int,
+    photon_mev: float,
+    p: Stack,
+    tangent: float,
+    thinning_mev: float,
+    max_weight: float,
+    book: Floats,
+    state: RandomState,
 ) -> int:
     """Put a photon on the stack, or its energy into the book where it is too soft to make light."""
     if photon_mev <= PHOTON_CUT_MEV:
         book[1] += photon_mev * p[9]
         return n
     n = push_deflected(stack, n, PHOTON, photon_mev, p, tangent, state)
-    return n if survives(stack[n - 1], air.thinning_mev, air.max_weight, state) else n - 1
+    return n if survives(stack[n - 1], thinning_mev, max_weight, state) else n - 1
 
 
 @compiled
@@ -105,7 +113,7 @@ def follow_electron(
     """Follow an electron or positron until it cannot make light any more or reaches the ground."""
     energy, weight, charge = p[1], p[9], CHARGE[int(p[0])]
     is_positron = int(p[0]) == POSITRON
-    table = air.charged[1 if is_positron else 0]
+    column = 4 if is_positron else 0
     x, y, z, ux, uy, uz, travel = p[2], p[3], p[4], p[5], p[6], p[7], p[8]
     until_interaction = exponential(state)
     while True:
@@ -126,10 +134,10 @@ def follow_electron(
         e = (math.log(energy) - LOG_ENERGY_MIN) / LOG_ENERGY_STEP
         j = int(e)
         e -= j
-        hard = table[j, 0] + e * (table[j + 1, 0] - table[j, 0])
-        knock_on = table[j, 1] + e * (table[j + 1, 1] - table[j, 1])
-        annihilation = table[j, 2] + e * (table[j + 1, 2] - table[j, 2])
-        loss = table[j, 3] + e * (table[j + 1, 3] - table[j, 3])
+        hard = air.charged[j, column] + e * (air.charged[j + 1, column] - air.charged[j, column])
+        knock_on = air.charged[j, column + 1] + e * (air.charged[j + 1, column + 1] - air.charged[j, column + 1])
+        annihilation = air.charged[j, column + 2] + e * (air.charged[j + 1, column + 2] - air.charged[j, column + 2])
+        loss = air.charged[j, column + 3] + e * (air.charged[j + 1, column + 3] - air.charged[j, column + 3])
         loss -= air.density_effect[max(int(j + e + low[5]), 0)]
         total = hard + knock_on + annihilation
         p_beta = energy - ELECTRON_MASS_MEV * ELECTRON_MASS_MEV / energy
@@ -201,7 +209,8 @@ def follow_electron(
         chosen = uniform(state) * total
         if chosen < hard:
             photon = sample_bremsstrahlung(energy, state)
-            n = _push_photon(stack, n, photon, p, emission_tangent(energy, state), air, book, state)
+            tangent = emission_tangent(energy, state)
+            n = _push_photon(stack, n, photon, p, tangent, air.thinning_mev, air.max_weight, book, state)
             energy -= photon
         elif chosen < hard + knock_on:
             kinetic = sample_knock_on(energy, is_positron, state)
@@ -215,8 +224,9 @@ def follow_electron(
         else:
             photon = sample_annihilation(energy, state)
             other = energy + ELECTRON_MASS_MEV - photon
-            n = _push_photon(stack, n, photon, p, photon_tangent(photon, energy), air, book, state)
-            n = _push_photon(stack, n, other, p, photon_tangent(other, energy), air, book, state)
+            for k in (photon, other):
+                tangent = photon_tangent(k, energy)
+                n = _push_photon(stack, n, k, p, tangent, air.thinning_mev, air.max_weight, book, state)
             book[1] -= ELECTRON_MASS_MEV * weight
             return n
         p[1] = energy
