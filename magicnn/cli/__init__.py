@@ -17,6 +17,7 @@ from magicnn.cli.bench import bench
 from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
+from magicnn.cli.export import export
 from magicnn.cli.info import info
 from magicnn.cli.predict import predict
 from magicnn.cli.report import report
@@ -107,7 +108,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-for _command in (simulate, convert, info, train, baseline, predict, evaluate, report, run):
+for _command in (simulate, convert, info, train, baseline, predict, evaluate, report, export, run):
     app.command()(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
 app.add_typer(bench)

@@ -1,0 +1,35 @@
+"""``magicnn export``: events and predictions in the formats of other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["export"]
+
+
+def export(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", help="Event set or other event files, or one prediction file.")
+    ],
+    output: Annotated[Path, typer.Option(help="File or folder to write, as the format wants it.")],
+    name: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="Format; --format help lists them all.", show_default=False)
+    ],
+    like: Annotated[
+        Path | None, typer.Option(help="File whose events, in their order, the predictions shall follow.")
+    ] = None,
+) -> None:
+    """Write events or predictions in the format of another tool."""
+    from magicnn.io import exports
+
+    if name == "help":
+        for entry in exports.EXPORTS.values():
+            typer.echo(f"{entry.name:14s}{entry.takes:13s}{entry.description}")
+        return
+    options: dict[str, Any] = {"like": like}
+    given = {key: value for key, value in options.items() if value is not None}
+    for path in exports.export(inputs, output, name=name, **given):
+        typer.echo(f"written: {path}")

@@ -1,0 +1,109 @@
+"""The formats that events and predictions are written to for other tools: one entry each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from magicnn.errors import ConfigError, nearest_names
+from magicnn.io.formats import open_events
+from magicnn.predictions import PredictionTable, load_predictions
+
+__all__ = ["EXPORTS", "Export", "export", "register_export"]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A format that is written for other tools.
+
+    Attributes
+    ----------
+    name : str
+        Name for ``magicnn export --format``.
+    takes : {"events", "predictions"}
+        What is exported.
+    description : str
+        One line for people: what is written, and where.
+    write : callable
+        Takes the reader or the `PredictionTable`, the output path and keyword options; returns the files written.
+    """
+
+    name: str
+    takes: Literal["events", "predictions"]
+    description: str
+    write: Callable[..., list[Path]]
+
+    @property
+    def options(self) -> list[str]:
+        """Names of the keyword options."""
+        parameters = inspect.signature(self.write).parameters.values()
+        return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+
+
+EXPORTS: dict[str, Export] = {}
+"""The registered formats by name."""
+
+
+def register_export(entry: Export) -> None:
+    """Add a format; its writer should import what it needs when it is called."""
+    EXPORTS[entry.name] = entry
+
+
+def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -> list[Path]:
+    """Write events or predictions in the format of another tool.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        What `magicnn.io.open_events` takes, or one prediction file.
+    output : Path
+        File or folder to write, as the format wants it.
+    name : str
+        One of `EXPORTS`.
+    **options
+        For the format.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ConfigError
+        The format or an option is unknown, or several prediction files are given.
+    InputError
+        The input cannot be read, or the output exists or cannot be written.
+    """
+    if name not in EXPORTS:
+        raise ConfigError(f"unknown export format {name!r}: {nearest_names(name, EXPORTS)}")
+    entry = EXPORTS[name]
+    for option in options:
+        if option not in entry.options:
+            raise ConfigError(
+                f"export format {name!r} has no option {option!r}: {nearest_names(option, entry.options)}"
+            )
+    if entry.takes == "events":
+        return entry.write(open_events(inputs), output, **options)
+    if len(inputs) != 1:
+        raise ConfigError(f"export format {name!r} takes one prediction file, {len(inputs)} are given")
+    return entry.write(load_predictions(inputs[0]), output, **options)
+
+
+def _write_mars_friend(table: PredictionTable, output: Path, *, like: Path | None = None) -> list[Path]:
+    from magicnn.io.mars_friend import write_friend
+
+    return [write_friend(table, output, like=like)]
+
+
+register_export(
+    Export(
+        name="mars-friend",
+        takes="predictions",
+        description="a flat ROOT tree that a MARS analyst adds as a friend of a melibea (_Q_) tree",
+        write=_write_mars_friend,
+    )
+)
