@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from magicnn.array import impact_m, sky_from_camera
-from magicnn.baselines.lookup import cherenkov_pool
 from magicnn.events import EventMeta
+from magicnn.images.cherenkov import cherenkov_pool
 from magicnn.images.features import FeatureTable
 from magicnn.images.hillas import IMAGE_PARAMETERS
 from magicnn.images.stereo import STEREO_PARAMETERS

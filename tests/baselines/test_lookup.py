@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from magicnn.baselines.lookup import EnergyLookup, LookupSettings, cherenkov_pool
+from magicnn.baselines.lookup import EnergyLookup, LookupSettings
 from magicnn.errors import CheckpointError, InputError
+from magicnn.images.cherenkov import cherenkov_pool
 from magicnn.images.features import FeatureTable, concatenate_features
 
 
