@@ -92,7 +92,9 @@ class EnergyLookup:
     table x size / rho_C. ``method="plain"`` has the mean of log10(E) over impact and log10(size); at larger zenith
     distance its impact axis grows with 1 / cos(zenith). The energies of the telescopes are averaged with the inverse
     squares of the relative RMS of their cells. (MARS' weights are remembered, not read; squares of the absolute RMS
-    would favour the telescope that happens to be low.) Then a correction proportional to cos(zenith) is applied.
+    would favour the telescope that happens to be low.) Then a correction proportional to cos(zenith) is applied, within
+    the range that it was found in. Between the mean zenith distances of two ranges ln E goes over from the tables of
+    one to those of the other, linearly in cos(zenith), so that no energy jumps where ranges meet.
     """
 
     settings: LookupSettings
@@ -195,17 +197,41 @@ class EnergyLookup:
         energy_gev, uncertainty_gev : float64 array, [N]
             NaN where no telescope's table has a cell for the event.
         """
-        energy, spread = np.full(len(features), np.nan), np.full(len(features), np.nan)
-        zenith_bin = _zenith_bin(features, self.settings)
+        cos_zenith = np.cos(np.radians(features["pointing_zenith_deg"]))
+        total, log_energy, relative = np.zeros((3, len(features)))
         for index, row in enumerate(self.tables):
-            here = np.flatnonzero(zenith_bin == index)
-            part = features.select(here)
-            estimate, relative = _combined(part, row, self.settings)
-            cos_zenith = np.cos(np.radians(part["pointing_zenith_deg"]))
-            estimate = estimate * np.exp(-self.zenith_slope[index] * (cos_zenith - self.zenith_mean_cos[index]))
-            energy[here] = estimate
-            spread[here] = estimate * relative * self.uncertainty_scale
-        return energy, spread
+            share = self._share(index, cos_zenith, _zenith_bin(features, self.settings))
+            here = np.flatnonzero(share > 0.0)
+            estimate, rms = _combined(features.select(here), row, self.settings)
+            turn = np.clip(cos_zenith[here], *_cos_limits(index, self.settings)) - self.zenith_mean_cos[index]
+            known = np.isfinite(estimate)
+            here, part = here[known], share[here][known]
+            total[here] += part
+            log_energy[here] += part * (np.log(estimate[known]) - self.zenith_slope[index] * turn[known])
+            relative[here] += part * rms[known]
+        safe = np.where(total > 0.0, total, np.nan)
+        energy: Floats = np.exp(log_energy / safe)
+        return energy, energy * relative / safe * self.uncertainty_scale
+
+    def _share(self, index: int, cos_zenith: Floats, zenith_bin: NDArray[np.int64]) -> Floats:
+        """Weight of the tables of one zenith range for each event, [N].
+
+        Linear in cos(zenith) between the means of an event's own range and of the next one on its side; only ranges
+        with content take part, and an event whose own range has none gets none.
+        """
+        filled = [any(np.isfinite(t.mean).any() for t in row) for row in self.tables]
+        share = np.zeros(len(cos_zenith))
+        if not filled[index]:
+            return share
+        mean = self.zenith_mean_cos
+        share[zenith_bin == index] = 1.0
+        for other, mine in ((index - 1, cos_zenith > mean[index]), (index + 1, cos_zenith < mean[index])):
+            if 0 <= other < len(filled) and filled[other]:
+                between = (cos_zenith - mean[other]) / (mean[index] - mean[other])
+                near = (zenith_bin == index) & mine
+                far = (zenith_bin == other) & ((cos_zenith - mean[other]) * (mean[index] - mean[other]) > 0.0)
+                share[near | far] = between[near | far]
+        return share
 
     def save(self, path: Path | str) -> None:
         """Write the tables to an HDF5 file.
@@ -278,6 +304,12 @@ def _spectrum_weights(features: FeatureTable, settings: LookupSettings) -> Float
 
 def _zenith_bin(features: FeatureTable, settings: LookupSettings) -> NDArray[np.int64]:
     return np.searchsorted(settings.zenith_edges_deg, features["pointing_zenith_deg"], side="right") - 1
+
+
+def _cos_limits(index: int, settings: LookupSettings) -> tuple[float, float]:
+    """Smallest and largest cos(zenith) of a range."""
+    low, high = np.cos(np.radians(settings.zenith_edges_deg[index : index + 2]))
+    return float(high), float(low)
 
 
 def _size_edges(settings: LookupSettings) -> Floats:

@@ -38,6 +38,7 @@ def baseline(
     from magicnn.errors import ConfigError
     from magicnn.images.features import extract_features
     from magicnn.io.eventset import EventSet
+    from magicnn.report.lookup_plots import draw_lookup
 
     values = apply_overrides(read_yaml(config, BaselineSettings) if config else {}, set_ or ())
     settings = validate_settings(BaselineSettings, values, where=str(config or "settings"))
@@ -67,4 +68,6 @@ def baseline(
     classified = [t for t, used in zip(tables, for_separation, strict=True) if used]
     fitted = Baselines.fit(gammas, classified, settings, seed=seed)
     fitted.save(output)
+    if any(fitted.lookup.n_filled):
+        draw_lookup(fitted.lookup, output / "lookup.png", event_sets[0].meta.telescopes)
     typer.echo(f"{fitted!r} in {output}")

@@ -18,6 +18,7 @@ from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.predictions import PredictionTable, load_predictions
+from magicnn.report.lookup_plots import draw_lookup
 from magicnn.simulation.matching import common_directions, matching_weights
 from magicnn.simulation.settings import ProductionSettings
 
@@ -85,7 +86,10 @@ def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequen
             rows, weight = _training_rows(settings, layout, name, task, features)
             training[task].append(features.with_columns(weight=weight).select(rows))
     baselines = settings.baselines.with_quality(settings.quality)
-    Baselines.fit(training["energy"], training["classifier"], baselines, seed=settings.seed).save(layout.models)
+    fitted = Baselines.fit(training["energy"], training["classifier"], baselines, seed=settings.seed)
+    fitted.save(layout.models)
+    if any(fitted.lookup.n_filled):
+        draw_lookup(fitted.lookup, layout.models / "lookup.png")
     return {task: sum(len(table) for table in tables) for task, tables in training.items()}
 
 

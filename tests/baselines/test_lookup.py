@@ -95,6 +95,35 @@ def test_zenith_ranges_have_their_own_tables(toy_features, gammas):
     assert (high - low) / 2.0 < 0.25
 
 
+def test_energy_does_not_jump_where_zenith_ranges_meet(toy_features):
+    """The same image on both sides of a border gets the same energy, though the tables of the ranges differ."""
+    lookup = EnergyLookup.fit(toy_features(16_000, 11, zenith=(5.0, 61.0)))
+    events = toy_features(400, 12, zenith=(30.0, 40.0))
+
+    def at(zenith_deg, tables):
+        return tables.predict(events.with_columns(pointing_zenith_deg=np.full(len(events), zenith_deg)))
+
+    below, above = at(35.0 - 1e-6, lookup), at(35.0 + 1e-6, lookup)
+    known = np.isfinite(below[0])
+    assert known.mean() > 0.8
+    np.testing.assert_allclose(above[0][known], below[0][known], rtol=1e-5)
+    np.testing.assert_allclose(above[1][known], below[1][known], rtol=1e-5)
+    # each half alone, to see that there is something to bridge
+    halves = [
+        at(35.0 + side, replace(lookup, tables=keep))
+        for side, keep in (
+            (-1e-6, lookup.tables[:1] + 3 * (empty(lookup),)),
+            (1e-6, (empty(lookup), *lookup.tables[1:2], *2 * (empty(lookup),))),
+        )
+    ]
+    both = np.isfinite(halves[0][0]) & np.isfinite(halves[1][0])
+    assert np.abs(np.log(halves[0][0] / halves[1][0]))[both].max() > 0.02
+
+
+def empty(lookup):
+    return tuple(replace(table, mean=np.full_like(table.mean, np.nan)) for table in lookup.tables[0])
+
+
 def test_correction_removes_a_slope_in_cos_zenith(toy_features):
     """Light that falls with cos(zenith) beyond what the tables know is put right."""
 
