@@ -66,6 +66,9 @@ SCHEMA: Mapping[str, ColumnSpec] = MappingProxyType(
         "daq_event_id": ColumnSpec(
             "int64", "", "data acquisition event number, -1 for a missing telescope", "telescope"
         ),
+        "trigger_pattern": ColumnSpec(
+            "int32", "", "MAGIC's trigger pattern: 1 mono, 32 sum, 128 stereo, 132 with LST-1; -1 missing", "telescope"
+        ),
         "pedestal_mean_pe": ColumnSpec(
             "float32", "phe", "mean charge of a pixel without light, median over pixels", "telescope"
         ),

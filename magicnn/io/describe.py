@@ -35,7 +35,7 @@ def describe(path: str | Path) -> str:
     Parameters
     ----------
     path : path
-        A MARS calibrated file, photon bunches of CORSIKA (IACT), an event set, or another HDF5 file of this package.
+        A MARS file of any level, photon bunches of CORSIKA (IACT), an event set, or another HDF5 file of this package.
 
     Returns
     -------
@@ -72,25 +72,42 @@ def as_text(path: Path, lines: Lines) -> str:
 def _mars_lines(path: Path) -> Lines:
     from magicnn.io.mars import usual_sampling
     from magicnn.io.mars_files import read_mars_file
+    from magicnn.io.mars_names import LEVELS
 
-    file = read_mars_file(path)
+    parts = read_mars_file(path)
+    file = parts[0]
     sampling = usual_sampling(file)
     assumed = " (assumed from the date)" if sampling.origin == "date" else ""
     dropped = ", ".join(f"{count} {reason}" for reason, count in file.counts.items() if count and reason != "read")
     subrun = "" if file.subrun is None else f", sub-run {file.subrun}"
+    runs = list(dict.fromkeys(part.run_id for part in parts))
+    n_events = sum(part.counts["read"] for part in parts if part.telescope == file.telescope)
+    events = f"{n_events}"
+    if len(parts) == 1:
+        events += f", of them {len(file.rows)} stereo triggers{dropped and f' ({dropped})'}"
+    columns = {
+        name: np.concatenate([part.columns[name] for part in parts])
+        for name in file.columns
+        if all(name in part.columns for part in parts)
+    }
     lines = [
-        ("kind", f"MARS calibrated file, {'simulation' if file.is_simulation else 'data'}"),
-        ("telescope", f"M{file.telescope}"),
-        ("run", f"{file.run_id}{subrun}"),
+        ("kind", f"MARS {LEVELS[file.level]} file, {'simulation' if file.is_simulation else 'data'}"),
+        ("telescope", ", ".join(dict.fromkeys(f"M{part.telescope}" for part in parts))),
+        ("run", f"{file.run_id}{subrun}" if len(runs) == 1 else f"{len(runs)}, from {min(runs)} to {max(runs)}"),
         ("source", file.source),
-        ("events", f"{file.counts['read']}, of them {len(file.rows)} stereo triggers{dropped and f' ({dropped})'}"),
-        ("readout", f"{sampling.n_slices} samples at {sampling.gsps} GS/s{assumed}"),
+        ("events", events),
+        ("trigger", file.trigger.mode),
+        ("trigger table", file.trigger.table),
+        ("images", "" if file.has_images else "none: image parameters only"),
     ]
-    lines += _ranges(file.columns)
+    if file.has_images:
+        lines.append(("readout", f"{sampling.n_slices} samples at {sampling.gsps} GS/s{assumed}"))
+    lines += _ranges(columns)
     if file.is_simulation:
-        particles = np.unique(file.columns["true_particle"])
+        particles = np.unique(columns["true_particle"])
         lines.append(("particle", ", ".join(f"PDG {code}" for code in particles)))
     lines += _generated(file.generated or {})
+    lines.append(("written", file.software))
     return [(key, value) for key, value in lines if value]
 
 

@@ -229,7 +229,7 @@ def _is_eventset(path: Path, head: bytes) -> bool:
 register_format(
     Format(
         kind="mars",
-        description="a MARS calibrated ROOT file",
+        description="a MARS ROOT file",
         patterns=("*_Y_*.root", "*.root"),
         recognises=lambda path, head: head.startswith(b"root"),
         open=_open_mars,

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
-from magicnn.io.mars_files import N_PIXELS, MarsFile, partner_path, read_mars_file
+from magicnn.io.mars_files import MarsFile, read_mars_file
 from magicnn.io.mars_images import read_images
+from magicnn.io.mars_monitor import N_PIXELS
+from magicnn.io.mars_names import LEVELS
+from magicnn.io.mars_runs import check_together, events_meta, in_order, runs_without_partner
 from magicnn.io.mars_stereo import TELESCOPES, TelescopeTable, joined_columns, pair_events
-from magicnn.io.mars_truth import merge_generated, particle_name
 from magicnn.io.rootfiles import open_root
-from magicnn.runs import provenance
 
 __all__ = ["MarsReader", "Sampling", "open_mars", "usual_sampling"]
 
@@ -144,7 +145,7 @@ class MarsReader:
             which, telescope = np.nonzero(source_of == index)
             with open_root(source.path) as file:
                 images = read_images(
-                    file.tree("Events"),
+                    file.tree("Events").of_telescope(source.telescope),
                     row_of[which, telescope],
                     n_slices=self._sampling.n_slices,
                     is_bad=source.is_bad,
@@ -195,26 +196,33 @@ def open_mars(
         raise ConfigError(f"sampling speed {sampling_gsps} GS/s: a value between 0.1 and 10 is expected (2.05 or 1.64)")
     if not max_time_difference_us > 0.0:
         raise ConfigError(f"largest time difference {max_time_difference_us} us: a positive value is expected")
-    files = [read_mars_file(path) for path in paths]
-    _check_together(files)
-    mono_runs = _runs_without_partner(files, require_stereo=require_stereo)
-    files = [read_mars_file(f.path, keep_mono=True) if f.run_id in mono_runs else f for f in files]
-    files.sort(
-        key=lambda f: (f.run_id, f.subrun or 0, f.columns.get("time_utc_ns", np.zeros(1))[:1].sum(), f.telescope)
-    )
+    files = [part for path in paths for part in read_mars_file(path)]
+    _require_images(files)
+    check_together(files)
+    mono_runs = runs_without_partner(files, require_stereo=require_stereo)
+    files = [read_mars_file(f.path, keep_mono=True)[0] if f.run_id in mono_runs else f for f in files]
+    files = in_order(files)
     sampling = _common_sampling(files, sampling_gsps)
 
     tables = [TelescopeTable.of(files, telescope) for telescope in (1, 2)]
     pairs, counts = pair_events(files, tables, round(max_time_difference_us * 1000.0), mono_runs)
     if pairs.shape[1] == 0:
         raise InputError(_nothing_left(files, counts))
-    columns = joined_columns(tables, pairs, mono_runs)
+    columns = joined_columns(tables, pairs)
     order = np.lexsort((columns["event_id"], columns["run_id"]))
     columns = {name: values[order] for name, values in columns.items()}
     pairs = pairs[:, order]
     _log.info("%s", ", ".join(f"{name} {count}" for name, count in counts.items() if count))
     return MarsReader(
-        meta=_meta(files, sampling, columns, counts),
+        meta=events_meta(
+            files,
+            columns,
+            counts,
+            sampling_gsps=sampling.gsps,
+            sampling_assumed=sampling.origin == "date",
+            window_ns=sampling.n_slices / sampling.gsps,
+            record={"sampling_from": sampling.origin},
+        ),
         counts=counts,
         columns=columns,
         sources=files,
@@ -224,49 +232,15 @@ def open_mars(
     )
 
 
-def _check_together(files: Sequence[MarsFile]) -> None:
-    """Refuse data mixed with simulations, and the same file given twice."""
-    first = files[0]
-    seen: dict[tuple[int, int, str], MarsFile] = {}
+def _require_images(files: Sequence[MarsFile]) -> None:
+    """Refuse files of image parameters, saying what they are good for."""
     for f in files:
-        if f.is_simulation != first.is_simulation:
-            data, simulated = (first, f) if f.is_simulation else (f, first)
-            raise InputError(f"{data.path} is real data and {simulated.path} a simulation: read them separately")
-        part = "" if f.subrun is None else f"sub-run {f.subrun}"
-        if not part and not f.is_simulation:
-            part = f"starting at {f.start_utc_ns} ns"
-        other = seen.setdefault((f.telescope, f.run_id, part), f)
-        if other is not f:
+        if f.level != "Y" and not f.has_images:
+            use = "predictions (or magicnn.load_predictions)" if f.level == "Q" else "image parameters"
             raise InputError(
-                f"two files of M{f.telescope}, run {f.run_id}{part and ', '}{part}: {other.path} and {f.path}; "
-                "give one of them"
+                f"{f.path}: a MARS {LEVELS[f.level]} file without pixels, calibrated (_Y_) files have them; magicnn "
+                f"convert takes its {use} as they are, but not together with pixels"
             )
-
-
-def _runs_without_partner(files: Sequence[MarsFile], *, require_stereo: bool) -> set[int]:
-    runs = [{f.run_id for f in files if f.telescope == telescope} for telescope in (1, 2)]
-    alone = runs[0] ^ runs[1]
-    if not alone:
-        return alone
-    lonely = next(f for f in files if f.run_id in alone)
-    other = 3 - lonely.telescope
-    if not require_stereo:
-        _log.warning(
-            "only one telescope for run %s: the images of the other one are NaN", ", ".join(map(str, sorted(alone)))
-        )
-        return alone
-    if runs[0] and runs[1] and not runs[0] & runs[1]:
-        m1, m2 = (next(f for f in files if f.telescope == telescope) for telescope in (1, 2))
-        raise InputError(
-            f"M1 and M2 are of different runs: {m1.path} is run {m1.run_id}, {m2.path} is run {m2.run_id}; "
-            "give both telescopes of one run"
-        )
-    expected = partner_path(lonely.path)
-    name = f", expected {expected}" if expected != lonely.path else ""
-    raise InputError(
-        f"{lonely.path}: M{other} of run {lonely.run_id} is missing{name}; give both files, or make an event set of "
-        "one telescope with magicnn convert --mono (in Python: require_stereo=False)"
-    )
 
 
 def _common_sampling(files: Sequence[MarsFile], asked_gsps: float | None) -> Sampling:
@@ -317,32 +291,3 @@ def _nothing_left(files: Sequence[MarsFile], counts: Mapping[str, int]) -> str:
     disagree = next((count for name, count in counts.items() if name.startswith("same number")), 0)
     clocks = f"; {disagree} share a number but not the time" if disagree else ""
     return f"no event in both telescopes of run {files[0].run_id}: {'; '.join(ranges[:2])}{clocks}"
-
-
-def _meta(
-    files: Sequence[MarsFile], sampling: Sampling, columns: Mapping[str, NDArray[Any]], counts: Mapping[str, int]
-) -> EventMeta:
-    first = files[0]
-    generated: dict[str, Any] = {}
-    particle = None
-    if first.is_simulation:
-        by_run = {f.run_id: (f.path, f.generated) for f in reversed(files)}  # each run counts once, not per telescope
-        generated = merge_generated([by_run[run] for run in sorted(by_run)])
-        cone = generated.get("viewcone_max_deg", 0.0) - generated.get("viewcone_min_deg", 0.0)
-        particle = particle_name(columns["true_particle"], viewcone_deg=cone)
-    return EventMeta(
-        particle=particle,
-        production=", ".join(dict.fromkeys(f.source for f in files if f.source)),
-        is_simulation=first.is_simulation,
-        sampling_gsps=sampling.gsps,
-        sampling_assumed=sampling.origin == "date",
-        window_ns=sampling.n_slices / sampling.gsps,
-        source_files=tuple(str(f.path) for f in files),
-        generated=generated,
-        provenance={
-            **provenance(),
-            "format": "MARS calibrated",
-            "sampling_from": sampling.origin,
-            "cut_flow": dict(counts),
-        },
-    )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError
-from magicnn.io.mars_files import N_PIXELS
+from magicnn.io.mars_monitor import N_PIXELS
 from magicnn.io.rootfiles import RootTree
 
 __all__ = ["read_images"]
@@ -16,6 +16,7 @@ __all__ = ["read_images"]
 _log = logging.getLogger(__name__)
 
 _CHARGE = "MCerPhotEvt.fPixels.fPhot"
+_STAR_CHARGE = "UprootImageOrig"  # what star -saveimages keeps: charges alone
 _TIME = "MArrivalTime.fData"
 _RING = "MCerPhotEvt.fPixels.fRing"  # 1 used, -1 unusable: a dead pixel or a slot without one
 _PIXEL_ID = "MCerPhotEvt.fPixels.fPixId"
@@ -63,8 +64,11 @@ def read_images(
 
 
 def _read_span(events: RootTree, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    charge, time = events.pixels(_CHARGE, rows), events.pixels(_TIME, rows)
-    for name, pixels in ((_CHARGE, charge), (_TIME, time)):
+    is_star = _CHARGE not in events and _STAR_CHARGE in events
+    charge_name = _STAR_CHARGE if is_star else _CHARGE
+    charge = events.pixels(charge_name, rows)
+    time = np.full_like(charge, np.nan) if is_star and _TIME not in events else events.pixels(_TIME, rows)
+    for name, pixels in ((charge_name, charge), (_TIME, time)):
         if pixels.shape[1] not in _SLOTS:
             raise InputError(
                 f"{events.path}: branch {name!r} has {pixels.shape[1]} values per event; the cameras of "

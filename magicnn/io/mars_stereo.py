@@ -127,7 +127,7 @@ def pair_events(
     return joined, dict(counts)
 
 
-def joined_columns(tables: Sequence[TelescopeTable], pairs: Ints, mono_runs: set[int]) -> dict[str, NDArray[Any]]:
+def joined_columns(tables: Sequence[TelescopeTable], pairs: Ints) -> dict[str, NDArray[Any]]:
     """Return the columns of the events, [N] or [N, T]: M1's where it is there, M2's where M1 is missing."""
     m1, m2 = tables
     has_m1 = pairs[0] >= 0
@@ -148,17 +148,15 @@ def joined_columns(tables: Sequence[TelescopeTable], pairs: Ints, mono_runs: set
             columns[name] = np.stack([m1.pick(first, pairs[0], missing), m2.pick(second, pairs[1], missing)], axis=1)
         else:
             columns[name] = event_level(first, second)
-    columns["event_id"] = _event_ids(run_id, number, columns, mono_runs)
+    columns["event_id"] = _event_ids(run_id, number, columns)
     if "true_energy_gev" in columns:
         columns["shower_id"], nth_use = shower_ids(run_id, columns["true_energy_gev"])
         columns.setdefault("reuse_id", nth_use)
     return columns
 
 
-def _event_ids(run_id: Ints, number: Ints, columns: Mapping[str, NDArray[Any]], mono_runs: set[int]) -> Ints:
-    """Stereo numbers; the data acquisition's number for events of mono triggers, which have none."""
-    if mono_runs and (number == 0).any() and "daq_event_id" in columns:
-        number = np.where(number == 0, columns["daq_event_id"].max(axis=1), number)
+def _event_ids(run_id: Ints, number: Ints, columns: Mapping[str, NDArray[Any]]) -> Ints:
+    """Event numbers in the order of time, made unique."""
     order = np.argsort(columns["time_utc_ns"], kind="stable") if "time_utc_ns" in columns else np.arange(len(number))
     ids = np.empty(len(number), dtype=np.int64)
     ids[order] = unique_event_ids(run_id[order], number[order])

@@ -172,7 +172,10 @@ def generated_by_file(file: RootFile) -> dict[str, Any] | None:
         Plain values as `magicnn.generated.Generated` keeps them, None when the trees are not there.
     """
     headers, thrown = file.optional_tree("RunHeaders"), file.optional_tree("OriginalMC")
-    if headers is None or thrown is None or "MMcCorsikaRunHeader.fSlopeSpec" not in headers:
+    if headers is None or thrown is None:
+        return None
+    headers, thrown = headers.of_telescope(1), thrown.of_telescope(1)
+    if "MMcCorsikaRunHeader.fSlopeSpec" not in headers:
         return None
 
     def header(name: str) -> float:

@@ -102,12 +102,38 @@ class RootTree:
             native: NDArray[Any] = values.astype(values.dtype.newbyteorder("="), copy=False)
         return native
 
-    def text(self, name: str) -> str:
-        """Read the first entry of a string or character-array branch, empty when there is none."""
-        if name not in self.branches or self.n_entries == 0:
+    def of_telescope(self, telescope: int) -> RootTree:
+        """Return the tree with the containers of one telescope under their plain names, ``MHillas_1.`` as ``MHillas.``.
+
+        Stereo files of MARS keep the containers of both telescopes side by side; a file of one telescope stays as is.
+        """
+        suffix = f"_{telescope}"
+        own = {
+            f"{container.removesuffix(suffix)}{dot}{member}": branch
+            for name, branch in self.branches.items()
+            for container, dot, member in [name.partition(".")]
+            if container.endswith(suffix)
+        }
+        return RootTree(self.path, self.name, self.n_entries, {**self.branches, **own})
+
+    def value(self, name: str, row: int) -> Any:
+        """Read one entry of a branch: a number, an array or a text.
+
+        Raises
+        ------
+        InputError
+            The branch is missing or cannot be read.
+        """
+        branch = self.branch(name)
+        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+            return branch.array(entry_start=row, entry_stop=row + 1, library="np")[0]
+
+    def text(self, name: str, row: int = 0) -> str:
+        """Read an entry of a string or character-array branch, empty when there is none."""
+        if name not in self.branches or self.n_entries <= row:
             return ""
         with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
-            value = self.branches[name].array(entry_stop=1, library="np")[0]
+            value = self.value(name, row)
             if not isinstance(value, str):
                 value = np.asarray(value, dtype=np.int8).tobytes().split(b"\0")[0].decode("ascii", "replace")
         return str(value).strip()

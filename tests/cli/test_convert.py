@@ -37,7 +37,7 @@ def test_convert_then_info(pair, tmp_path):
         "zenith",
         "[deg]",
     )
-    for word in (*words, "MARS calibrated file", "89 stereo triggers (11 pedestal)"):
+    for word in (*words, "MARS calibrated (_Y_) file", "89 stereo triggers (11 pedestal)"):
         assert word in shown
 
 
