@@ -15,6 +15,7 @@ LAYERS = [
     {
         "errors",
         "config",
+        "compiled",
         "runs",
         "executors",
         "events",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.electronics import Electronics, analogue_signals, digitise_and_extract, electronics
 from magicnn.simulation.instrument_settings import ReadoutSettings
+from magicnn.simulation.random_numbers import random_state
 
 PEDESTAL_TRIGGER = 8
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

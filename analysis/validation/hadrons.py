@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.hadron_library import HadronLibrary, load_hadron_library
 from magicnn.simulation.hadronic import interaction_length_g_cm2, sample_products
 from magicnn.simulation.particles import KAON_LONG, MASS_MEV, PHOTON, PION_MINUS, PION_PLUS, PROTON
+from magicnn.simulation.random_numbers import random_state
 from validation.drawing import COLOURS, panels
 from validation.lines import Figure, Group, Line, shown_only, within
 from validation.store import Arrays, Store

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.array import TELESCOPES_M
+from magicnn.compiled import compiled
 from magicnn.errors import ConfigError, nearest_names
-from magicnn.simulation.compiled import compiled, random_state
 from magicnn.simulation.production import simulate_chunk, simulator
+from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.settings import ProductionSettings, SiteSettings, settings_from_yaml
 from magicnn.simulation.showers import environment, simulate_shower
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.simulation.atmosphere import Atmosphere, optical_depth, read_table
-from magicnn.simulation.compiled import RandomState, compiled, poisson, uniform
+from magicnn.simulation.random_numbers import RandomState, poisson, uniform
 
 __all__ = [
     "LIGHT_COLUMNS",

@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magicnn.simulation.compiled import RandomState, compiled, uniform
+from magicnn.compiled import compiled
 from magicnn.simulation.particles import ELECTRON_MASS_MEV, MUON_MASS_MEV
+from magicnn.simulation.random_numbers import RandomState, uniform
 
 __all__ = [
     "ELECTRONS_CM2_G_MEV",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from magicnn.simulation.compiled import RandomState, compiled, uniform
+from magicnn.compiled import compiled
 from magicnn.simulation.particles import (
     ELECTRON,
     ELECTRON_MASS_MEV,
@@ -26,6 +26,7 @@ from magicnn.simulation.particles import (
     push,
     tilted,
 )
+from magicnn.simulation.random_numbers import RandomState, uniform
 
 __all__ = ["decay", "push_two_photons"]
 

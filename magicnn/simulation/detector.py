@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.camera import Camera
-from magicnn.simulation.compiled import random_state, uniform
 from magicnn.simulation.electronics import (
     Electronics,
     PedestalStatistics,
@@ -22,6 +21,7 @@ from magicnn.simulation.electronics import (
 )
 from magicnn.simulation.instrument_settings import DetectorSettings, ReadoutSettings
 from magicnn.simulation.optics import Lattice, focal_plane, lattice, lose, pixel_indices
+from magicnn.simulation.random_numbers import random_state, uniform
 from magicnn.simulation.showers import ShowerLight
 from magicnn.simulation.throughput import star_light_pe_per_ns
 from magicnn.simulation.trigger import TriggerLogic, could_trigger, trigger_logic, trigger_sample

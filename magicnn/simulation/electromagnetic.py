@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from magicnn.compiled import compiled
 from magicnn.simulation.atmosphere import read_table
 from magicnn.simulation.collisions import (
     ELECTRONS_CM2_G_MEV,
@@ -25,8 +26,8 @@ from magicnn.simulation.collisions import (
     collision_loss_mev_cm2_g,
     knock_on_cross_section_cm2_g,
 )
-from magicnn.simulation.compiled import RandomState, compiled, exponential, normal_pair, uniform
 from magicnn.simulation.particles import ELECTRON_MASS_MEV
+from magicnn.simulation.random_numbers import RandomState, exponential, normal_pair, uniform
 
 __all__ = [
     "BREMSSTRAHLUNG_CUT_MEV",

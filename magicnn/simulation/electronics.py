@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.simulation.compiled import RandomState, compiled, normal_pair, random_state
+from magicnn.compiled import compiled
 from magicnn.simulation.instrument_settings import ReadoutSettings
 from magicnn.simulation.noise import (
     N_PHASES,
@@ -20,6 +20,7 @@ from magicnn.simulation.noise import (
     noise_record,
     pulse_table,
 )
+from magicnn.simulation.random_numbers import RandomState, normal_pair, random_state
 
 __all__ = [
     "NO_STEADY_LIGHT",

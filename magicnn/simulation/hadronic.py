@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.simulation.compiled import RandomState, compiled, uniform
+from magicnn.compiled import compiled
 from magicnn.simulation.decays import push_two_photons
 from magicnn.simulation.electromagnetic import PHOTON_CUT_MEV
 from magicnn.simulation.hadron_library import CROSS_SECTION_STEP, HadronLibrary
@@ -26,6 +26,7 @@ from magicnn.simulation.particles import (
     push,
     tilted,
 )
+from magicnn.simulation.random_numbers import RandomState, uniform
 
 __all__ = ["HADRON_CUT_MEV", "cross_section_mb", "interact", "interaction_length_g_cm2", "sample_products"]
 

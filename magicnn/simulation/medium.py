@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.simulation.atmosphere import EARTH_RADIUS_M, Atmosphere
 from magicnn.simulation.collisions import LOG_ENERGY_STEP, density_effect_table, heavy_loss_table
-from magicnn.simulation.compiled import compiled
 from magicnn.simulation.electromagnetic import charged_table, photon_table
 from magicnn.simulation.hadron_library import HadronLibrary
 from magicnn.simulation.particles import ELECTRON_MASS_MEV, Stack

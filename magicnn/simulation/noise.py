@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.runs import seed_sequence
-from magicnn.simulation.compiled import RandomState, compiled, normal_pair, poisson, uniform
 from magicnn.simulation.instrument_settings import ReadoutSettings
+from magicnn.simulation.random_numbers import RandomState, normal_pair, poisson, uniform
 
 __all__ = ["NOISE_SEED", "N_PHASES", "add_noise", "add_steady_light", "charge_per_sum", "noise_record", "pulse_table"]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 
-from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
+from magicnn.compiled import compiled
 from magicnn.simulation.hadron_library import HadronLibrary
 from magicnn.simulation.hadronic import interact
 from magicnn.simulation.particles import MASS_MEV, NEUTRON, PROTON, Stack, push_deflected
+from magicnn.simulation.random_numbers import RandomState, exponential, uniform
 
 __all__ = ["FERMI_MOMENTUM_MEV", "N_NUCLEONS", "interact_nucleus", "sample_wounded"]
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.camera import Camera
-from magicnn.simulation.compiled import RandomState, compiled, normal_pair, uniform
+from magicnn.compiled import compiled
 from magicnn.simulation.instrument_settings import OpticsSettings
+from magicnn.simulation.random_numbers import RandomState, normal_pair, uniform
 
 __all__ = ["Lattice", "focal_plane", "lattice", "lose", "pixel_at", "pixel_indices", "reflect"]
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.simulation.compiled import RandomState, compiled, uniform
+from magicnn.compiled import compiled
+from magicnn.simulation.random_numbers import RandomState, uniform
 
 __all__ = [
     "CHARGE",

@@ -19,10 +19,10 @@ from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.simulation.aiming import aimed_start
 from magicnn.simulation.atmosphere import Atmosphere, load_atmosphere, path_to_height_m
 from magicnn.simulation.cherenkov import YieldTable, detected_yield_table, emitted_yield_table, targets
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.medium import Medium, medium
 from magicnn.simulation.particles import CHARGE, ELECTRON, HELIUM, MASS_MEV, MUON_MINUS, PHOTON, PROTON
+from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.tracks import DEPTH_BIN_G_CM2, N_DEPTH_BINS
 from magicnn.simulation.transport import CONVERT_AT_START, follow
 

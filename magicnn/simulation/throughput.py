@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from magicnn.camera import Camera
 from magicnn.simulation.atmosphere import Atmosphere, read_table
 from magicnn.simulation.cherenkov import detected_yield_table, detection_efficiency
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.instrument_settings import OpticsSettings, ReadoutSettings
 from magicnn.simulation.optics import focal_plane, lattice, pixel_indices
+from magicnn.simulation.random_numbers import random_state
 
 __all__ = [
     "MIRROR_AREA_M2",

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.simulation.cherenkov import Targets, emit
 from magicnn.simulation.collisions import (
     LOG_BETA_GAMMA_MIN,
@@ -17,7 +18,6 @@ from magicnn.simulation.collisions import (
     sample_annihilation,
     sample_knock_on,
 )
-from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
 from magicnn.simulation.decays import decay
 from magicnn.simulation.electromagnetic import (
     PHOTON_CUT_MEV,
@@ -43,6 +43,7 @@ from magicnn.simulation.particles import (
     push_deflected,
     survives,
 )
+from magicnn.simulation.random_numbers import RandomState, exponential, uniform
 
 __all__ = ["BENDING_PER_UT_M", "DEPTH_BIN_G_CM2", "N_DEPTH_BINS", "follow_electron", "follow_heavy"]
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.simulation.cherenkov import LIGHT_COLUMNS, Targets
 from magicnn.simulation.collisions import LOG_ENERGY_MIN, LOG_ENERGY_STEP
-from magicnn.simulation.compiled import RandomState, compiled, exponential, uniform
 from magicnn.simulation.electromagnetic import PHOTON_CUT_MEV, emission_tangent, sample_compton, sample_pair
 from magicnn.simulation.hadronic import interact
 from magicnn.simulation.medium import (
@@ -32,6 +32,7 @@ from magicnn.simulation.particles import (
     push_deflected,
     survives,
 )
+from magicnn.simulation.random_numbers import RandomState, exponential, uniform
 from magicnn.simulation.tracks import follow_electron, follow_heavy
 
 __all__ = ["CONVERT_AT_START", "follow"]

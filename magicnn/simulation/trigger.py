@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.camera import Camera
-from magicnn.simulation.compiled import compiled
+from magicnn.compiled import compiled
 from magicnn.simulation.instrument_settings import TriggerSettings
 
 __all__ = ["TriggerLogic", "could_trigger", "trigger_logic", "trigger_sample"]

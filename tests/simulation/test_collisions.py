@@ -13,7 +13,7 @@ from magicnn.simulation.collisions import (
     sample_annihilation,
     sample_knock_on,
 )
-from magicnn.simulation.compiled import random_state
+from magicnn.simulation.random_numbers import random_state
 
 MASS = 0.51099895
 SEA_LEVEL = 1.2048e-3

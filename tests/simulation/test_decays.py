@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.decays import decay
 from magicnn.simulation.particles import (
     ELECTRON,
@@ -18,6 +17,7 @@ from magicnn.simulation.particles import (
     PION_PLUS,
     POSITRON,
 )
+from magicnn.simulation.random_numbers import random_state
 
 
 def decayed(species, energy_mev, n, seed):

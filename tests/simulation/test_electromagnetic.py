@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from magicnn.simulation.collisions import collision_loss_mev_cm2_g
-from magicnn.simulation.compiled import exponential, normal_pair, poisson, random_state, uniform
 from magicnn.simulation.electromagnetic import (
     compton_cross_section_cm2_g,
     pair_cross_section_cm2_g,
@@ -13,6 +12,7 @@ from magicnn.simulation.electromagnetic import (
     sample_pair,
     scattering_kick,
 )
+from magicnn.simulation.random_numbers import exponential, normal_pair, poisson, random_state, uniform
 
 
 @pytest.mark.parametrize("energy_gev", [100.0, 1e3, 1e5])

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.electronics import (
     NO_STEADY_LIGHT,
     SteadyLight,
@@ -16,6 +15,7 @@ from magicnn.simulation.electronics import (
     electronics,
     pedestal_statistics,
 )
+from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.settings import ReadoutSettings
 
 QUIET = {

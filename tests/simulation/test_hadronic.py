@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.hadronic import cross_section_mb, interact, interaction_length_g_cm2, sample_products
 from magicnn.simulation.particles import (
@@ -17,6 +16,7 @@ from magicnn.simulation.particles import (
     PION_ZERO_MASS_MEV,
     PROTON,
 )
+from magicnn.simulation.random_numbers import random_state
 
 SPECIES = (PION_MINUS, PION_PLUS, KAON_MINUS, KAON_PLUS, KAON_LONG, PROTON, NEUTRON)
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from magicnn.array import TELESCOPES_M
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.hadron_library import load_hadron_library
 from magicnn.simulation.hadronic import cross_section_mb
 from magicnn.simulation.nuclei import FERMI_MOMENTUM_MEV, interact_nucleus, sample_wounded
 from magicnn.simulation.particles import HELIUM, MASS_MEV, NEUTRON, PROTON
+from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.showers import environment, simulate_shower
 
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial import cKDTree
 
 from magicnn.camera import Camera
-from magicnn.simulation.compiled import random_state
 from magicnn.simulation.optics import focal_plane, lattice, pixel_indices, reflect
+from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.settings import OpticsSettings
 from magicnn.simulation.showers import TELESCOPE_RADIUS_M
 

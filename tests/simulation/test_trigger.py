@@ -98,8 +98,8 @@ def test_preparation_counts_what_a_triangle_sees():
 @pytest.mark.parametrize("n_pe", [5, 9])
 def test_preparation_loses_nothing(telescopes, n_pe):
     """Light that the preparation refuses (5 in a triangle) triggers in no case; nearly twice that hardly ever."""
-    from magicnn.simulation.compiled import random_state
     from magicnn.simulation.electronics import analogue_signals
+    from magicnn.simulation.random_numbers import random_state
 
     chain = telescopes.chain
     room = np.empty((CAMERA.n_pixels, chain.span_samples), dtype=np.float32)

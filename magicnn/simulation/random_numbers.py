@@ -1,4 +1,4 @@
-"""Compile the kernels of the simulation with numba, and draw their random numbers.
+"""Random numbers for the compiled kernels of the simulation.
 
 The random state is an explicit array of four 64-bit words, so that a shower depends on its seed alone: not on the
 process, nor on what was simulated before.
@@ -6,51 +6,17 @@ process, nor on what was simulated before.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from collections.abc import Sequence
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["compiled", "exponential", "normal_pair", "poisson", "random_state", "uniform"]
+from magicnn.compiled import compiled
 
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["RandomState", "exponential", "normal_pair", "poisson", "random_state", "uniform"]
 
 RandomState = NDArray[np.uint64]
-
-
-def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a function of numbers and arrays at its first call, and keep the machine code beside the module.
-
-    Notes
-    -----
-    Arithmetic may be reordered, but NaN and infinity keep their meaning.
-    """
-    jit = numba.njit(cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
-    return cast("Callable[P, R]", jit(function))
-
-
-def _forget_stale_code(folder: Path) -> None:
-    """Remove stored machine code when any source beside it changed: numba only looks at the file of each function."""
-    digest = hashlib.sha256()
-    for source in sorted(folder.glob("*.py")):
-        digest.update(source.read_bytes())
-    mark = folder / "__pycache__" / "kernels.sha256"
-    with contextlib.suppress(OSError):  # a folder that cannot be written holds no code of ours either
-        if not mark.exists() or mark.read_text() != digest.hexdigest():
-            for stored in (*mark.parent.glob("*.nbi"), *mark.parent.glob("*.nbc")):
-                stored.unlink(missing_ok=True)
-            mark.parent.mkdir(exist_ok=True)
-            mark.write_text(digest.hexdigest())
-
-
-_forget_stale_code(Path(__file__).parent)
 
 
 def random_state(seed: int | Sequence[int]) -> RandomState:
