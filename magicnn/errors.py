@@ -32,9 +32,13 @@ class ConfigError(MagicnnError):
 
 
 class InputError(MagicnnError):
-    """A file, a branch or a column is missing, damaged, or not what was announced."""
+    """A file, a branch or a column is missing, damaged, or not what was announced; told in one printable line."""
 
     exit_code = 3
+
+    def __init__(self, message: str) -> None:
+        # names in a damaged file can be anything
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message.replace("\n", " ")))
 
 
 class CheckpointError(InputError):

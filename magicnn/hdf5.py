@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +14,17 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.events import ColumnSpec
+from magicnn.runs import atomic_path
 
-__all__ = ["HDF5_ERRORS", "one_line", "opened", "write_columns"]
+__all__ = ["HDF5_ERRORS", "LIBVER", "created", "one_line", "opened", "write_columns"]
 
-HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
-"""What h5py raises for a damaged file."""
+HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
+"""What h5py raises for a damaged file; a damaged size can ask for any amount of memory."""
+
+LIBVER = ("v110", "v110")
+"""Version of the file's own structure: the first with checksums in it."""
+
+_SEAL = "crc32"
 
 _ROWS_PER_CHUNK = 16384
 
@@ -24,6 +32,44 @@ _ROWS_PER_CHUNK = 16384
 def one_line(error: BaseException) -> str:
     """Return the message of an error without line breaks."""
     return " ".join(str(error).split())
+
+
+@contextmanager
+def created(path: Path | str, *, file_format: str, version: int) -> Iterator[h5py.File]:
+    """Create a file while the block lasts; it appears under its name when the block ends well.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    file_format : str
+        Its attribute ``format``.
+    version : int
+        Its attribute ``version``.
+
+    Yields
+    ------
+    h5py.File
+        Attributes of the file and a dataset ``record`` of text, which HDF5 has no checksum for, get one at the end.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    with atomic_path(path) as partial, h5py.File(partial, "w", libver=LIBVER) as file:
+        file.attrs["format"] = file_format
+        file.attrs["version"] = version
+        yield file
+        file.attrs[_SEAL] = _crc32(file)
+
+
+def _crc32(file: h5py.File) -> int:
+    """CRC-32 of the texts in a file, which HDF5 keeps in heaps without a checksum."""
+    words = {name: str(value) for name, value in file.attrs.items() if name != _SEAL}
+    if "record" in file:
+        words["record"] = str(file["record"][()])
+    return zlib.crc32(json.dumps(words, sort_keys=True).encode())
 
 
 @contextmanager
@@ -61,6 +107,8 @@ def opened(
             found = int(file.attrs.get("version", 1))
             if found > version:
                 raise error(f"{path}: {kind} of version {found}, this magicnn reads up to {version}; update it")
+            if _SEAL in file.attrs and file.attrs[_SEAL] != _crc32(file):
+                raise error(f"{path}: damaged {kind} (checksum of its description)")
             yield file
     except FileNotFoundError as cause:
         raise error(f"{path}: no such file") from cause

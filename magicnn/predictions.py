@@ -9,14 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError, nearest_names
 from magicnn.events import SCHEMA, ColumnSpec, require_columns
-from magicnn.hdf5 import opened, write_columns
-from magicnn.runs import atomic_path, provenance
+from magicnn.hdf5 import created, opened, write_columns
+from magicnn.runs import provenance
 
 __all__ = ["PREDICTION_COLUMNS", "PredictionTable", "load_predictions"]
 
@@ -120,9 +119,7 @@ class PredictionTable:
         InputError
             The file cannot be written.
         """
-        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs["format"] = _FORMAT
-            file.attrs["version"] = _VERSION
+        with created(path, file_format=_FORMAT, version=_VERSION) as file:
             file.attrs["method"] = self.method
             file.attrs["particle"] = self.particle or ""
             file.attrs["generated"] = json.dumps(dict(self.generated), sort_keys=True)

@@ -78,7 +78,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
                 partial.unlink(missing_ok=True)
 
 
-def progress(items: Iterable[_T] | None = None, *, total: int | None = None, description: str, unit: str = "it") -> Any:
+def progress(
+    items: Iterable[_T] | None = None,
+    *,
+    total: int | None = None,
+    description: str,
+    unit: str = "it",
+    quiet: bool = False,
+) -> Any:
     """Wrap an iterable (or open a counter when there is none) in a progress bar with the remaining time.
 
     Parameters
@@ -91,6 +98,8 @@ def progress(items: Iterable[_T] | None = None, *, total: int | None = None, des
         What is being done.
     unit : str
         What is counted.
+    quiet : bool
+        Show nothing, for work that another process tells of.
 
     Returns
     -------
@@ -107,7 +116,7 @@ def progress(items: Iterable[_T] | None = None, *, total: int | None = None, des
         unit=unit,
         dynamic_ncols=is_terminal,
         mininterval=0.2 if is_terminal else 30.0,
-        disable=any(h.level > logging.INFO for h in _terminal_handlers()),
+        disable=quiet or any(h.level > logging.INFO for h in _terminal_handlers()),
     )
 
 

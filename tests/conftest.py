@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import settings
@@ -28,3 +30,14 @@ def data_dir() -> Path:
 def magic_camera() -> Camera:
     """Return MAGIC's camera."""
     return Camera.magic()
+
+
+@pytest.fixture(scope="session")
+def damage() -> ModuleType:
+    """Module that writes small files of every format, and damages them."""
+    spec = importlib.util.spec_from_file_location("damage", Path(__file__).parent / "io" / "damage.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
@@ -18,12 +17,12 @@ from magicnn.baselines.smooth_table import SmoothTable
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import CheckpointError, InputError
 from magicnn.events import event_weight
-from magicnn.hdf5 import opened
+from magicnn.hdf5 import created, opened
 from magicnn.images.cherenkov import cherenkov_pool
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import QualitySettings, passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
-from magicnn.runs import atomic_path, provenance
+from magicnn.runs import provenance
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = ["LOOKUP_FORMAT", "EnergyLookup", "LookupSettings"]
@@ -248,9 +247,7 @@ class EnergyLookup:
             "zenith": self.zenith.to_mapping(),
             "provenance": provenance(),
         }
-        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs["format"] = LOOKUP_FORMAT
-            file.attrs["version"] = _VERSION
+        with created(path, file_format=LOOKUP_FORMAT, version=_VERSION) as file:
             file.create_dataset("record", data=json.dumps(record, sort_keys=True))
             for name in ("zenith_mean_cos", "zenith_slope"):
                 file.create_dataset(name, data=getattr(self, name), chunks=True, fletcher32=True)

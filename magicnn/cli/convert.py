@@ -1,22 +1,34 @@
-"""``magicnn convert``: files of MARS and others to an event set."""
+"""``magicnn convert``: files of MARS and others to event sets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from magicnn.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from magicnn.io.convert_many import Outcome
 
 __all__ = ["convert"]
 
 
 def convert(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Files of both telescopes, a directory or a glob.")
+        list[Path], typer.Argument(metavar="INPUT...", help="Files of both telescopes, folders or globs.")
     ],
-    output: Annotated[Path, typer.Option(help="Event set to write; the same command continues an interrupted one.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE.h5|FOLDER",
+            help="One event set of everything, or a folder for one per run; the same command continues.",
+        ),
+    ],
     kind: Annotated[
-        str | None, typer.Option(help="Format of the input: mars, eventset; recognised when not given.")
+        str | None, typer.Option(help="Format of the input: mars, eventset, ...; recognised when not given.")
     ] = None,
     sampling: Annotated[
         float | None,
@@ -25,28 +37,124 @@ def convert(
     mono: Annotated[
         bool, typer.Option("--mono", help="Accept runs of one telescope; images of the other one are NaN.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be converted, then stop.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With a folder: runs converted at the same time; one per core if not given."),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With a folder: use the workers of this Dask scheduler."),
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="With a folder: leave runs out that fail, and name them at the end.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Open the inputs and show what would be converted, then stop.")
+    ] = False,
 ) -> None:
-    """Read events of MARS calibrated files, both telescopes joined, and write them as an event set."""
+    """Read events of MARS and other files, both telescopes joined, and write them as event sets."""
     from magicnn.cli.arguments import require_event_set_name
-    from magicnn.io import open_events
-    from magicnn.io.convert import convert_events
 
-    require_event_set_name(output)
     options: dict[str, float | bool] = {}
     if sampling is not None:
         options["sampling_gsps"] = sampling
     if mono:
         options["require_stereo"] = False
-    if dry_run:
-        reader = open_events(inputs, kind, **options)
-        meta = reader.meta
-        for name, count in meta.provenance.get("cut_flow", {}).items():
-            typer.echo(f"  {name:<28}{count:>9}")
-        megabytes = len(reader) * len(meta.telescopes) * meta.camera.n_pixels * 4 / 1e6
-        typer.echo(f"{len(reader)} events of {len(meta.source_files)} files would be written to {output}, ", nl=False)
-        typer.echo(f"{megabytes:.1f} MB")
+    if output.is_dir() or not output.suffix:
+        _to_folder(
+            inputs,
+            output,
+            kind,
+            options=options,
+            workers=workers,
+            dask=dask,
+            keep_going=keep_going,
+            dry_run=dry_run,
+        )
         return
-    done = convert_events(inputs, output, kind=kind, **options)
-    state = "written to" if done.n_converted else "stood already in"
-    typer.echo(f"{done.n_events} events {state} {done.output}")
+    require_event_set_name(output)
+    if workers is not None or dask is not None or keep_going:
+        raise ConfigError(
+            f"--workers, --dask and --keep-going make one event set per run: give --output a folder, not {output}"
+        )
+    _to_file(inputs, output, kind, options, dry_run=dry_run)
+
+
+def _to_file(
+    inputs: Sequence[Path], output: Path, kind: str | None, options: Mapping[str, Any], *, dry_run: bool
+) -> None:
+    """Convert everything to one event set."""
+    from magicnn.io import open_events
+    from magicnn.io.convert import convert_events
+
+    if not dry_run:
+        done = convert_events(inputs, output, kind=kind, **options)
+        state = "written to" if done.n_converted else "stood already in"
+        typer.echo(f"{done.n_events} events {state} {done.output}")
+        return
+    reader = open_events(inputs, kind, **options)
+    meta = reader.meta
+    for path in meta.source_files:
+        typer.echo(f"  {path}")
+    for name, count in meta.provenance.get("cut_flow", {}).items():
+        typer.echo(f"  {name:<28}{count:>9}")
+    megabytes = len(reader) * len(meta.telescopes) * meta.camera.n_pixels * 4 / 1e6
+    first, last = (int(reader.read(row, row + 1)["run_id"][0]) for row in (0, len(reader) - 1))
+    typer.echo(f"{len(reader)} events of {len(meta.source_files)} files would be written to {output}, ", nl=False)
+    typer.echo(f"{', '.join(meta.telescopes)}, {_runs(first, last)}, {megabytes:.1f} MB")
+
+
+def _to_folder(
+    inputs: Sequence[Path],
+    folder: Path,
+    kind: str | None,
+    *,
+    options: Mapping[str, Any],
+    workers: int | None,
+    dask: str | None,
+    keep_going: bool,
+    dry_run: bool,
+) -> None:
+    """Convert every run to an event set of its own."""
+    from magicnn.io.convert_many import convert_groups
+    from magicnn.io.groups import group_inputs
+
+    groups = group_inputs(inputs, kind)
+    outcomes = convert_groups(
+        groups,
+        folder,
+        options=options,
+        workers=workers,
+        dask=dask,
+        keep_going=keep_going or dry_run,
+        dry_run=dry_run,
+    )
+    done = [o for o in outcomes if not o.problem]
+    failed = [o for o in outcomes if o.problem]
+    for outcome in done:
+        typer.echo(_told(outcome, folder, dry_run=dry_run))
+    n_events = sum(o.n_events for o in done)
+    would = "would be " if dry_run else ""
+    runs = "1 run" if len(done) == 1 else f"{len(done)} runs"
+    typer.echo(f"{n_events} events of {runs} {would}in {folder}" + (f", {len(failed)} failed" if failed else ""))
+    for outcome in failed:
+        typer.echo(f"magicnn: {outcome.group.name}: {outcome.problem}", err=True)
+    if failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+def _told(outcome: Outcome, folder: Path, *, dry_run: bool) -> str:
+    """Say what became, or would become, of a run."""
+    name = folder / outcome.output.name
+    if not dry_run:
+        state = "written to" if outcome.n_converted else "stood already in"
+        return f"{outcome.n_events} events {state} {name}"
+    from magicnn.io import FORMATS
+
+    what = FORMATS[outcome.group.kind].description.split(" ", 1)[1] if outcome.group.kind else "unknown"
+    head = f"{name}: {outcome.n_events} events, {', '.join(outcome.telescopes)}, {_runs(*outcome.runs)}"
+    return "\n".join([head, *(f"  {path}: {what}" for path in outcome.group.files)])
+
+
+def _runs(first: int, last: int) -> str:
+    return f"run {first}" if first == last else f"runs {first} to {last}"

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -17,13 +16,13 @@ from pydantic import Field
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError, nearest_names
 from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, event_weight, joined_meta, require_columns
-from magicnn.hdf5 import opened, write_columns
+from magicnn.hdf5 import created, opened, write_columns
 from magicnn.images.cleaning import CleaningSettings, clean
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, reconstruct
 from magicnn.io.base import Reader
 from magicnn.io.eventset_format import meta_from_json, meta_to_json
-from magicnn.runs import atomic_path, progress, provenance
+from magicnn.runs import progress, provenance
 
 __all__ = [
     "FEATURES",
@@ -144,9 +143,7 @@ class FeatureTable:
             "settings": self.settings.model_dump(mode="json"),
             "provenance": provenance(),
         }
-        with atomic_path(path) as partial, h5py.File(partial, "w") as file:
-            file.attrs["format"] = _FORMAT
-            file.attrs["version"] = _VERSION
+        with created(path, file_format=_FORMAT, version=_VERSION) as file:
             file.create_dataset("record", data=json.dumps(record, sort_keys=True))
             write_columns(file, "features", self.columns, FEATURES)
 

@@ -45,6 +45,7 @@ def convert_events(
     output: str | Path,
     *,
     kind: str | None = None,
+    show_progress: bool = True,
     **options: Any,
 ) -> Conversion:
     """Write the events of source files into one event set.
@@ -57,6 +58,8 @@ def convert_events(
         The event set to write.
     kind : str, optional
         Format of the source; recognised when not given.
+    show_progress : bool
+        Show a progress bar.
     **options
         For the reader of the source.
 
@@ -84,7 +87,7 @@ def convert_events(
     starts = range(0, len(reader), _UNIT_EVENTS)
     with (
         EventSetWriter(target, reader.meta, resume=True) as writer,
-        progress(total=len(reader), description="converting", unit="event") as bar,
+        progress(total=len(reader), description="converting", unit="event", quiet=not show_progress) as bar,
     ):
         for unit, start in enumerate(starts):
             stop = min(start + _UNIT_EVENTS, len(reader))

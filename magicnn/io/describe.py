@@ -194,7 +194,7 @@ def _eventset_lines(path: Path) -> Lines:
 
 def _table_lines(file: Any, kind: str) -> Lines:
     """Any other HDF5 file of the package: attributes, and one dataset per column with unit and description."""
-    attributes = {name: file.attrs[name] for name in file.attrs if name not in ("format", "version")}
+    attributes = {name: file.attrs[name] for name in file.attrs if name not in ("format", "version", "crc32")}
     lines = [("kind", f"{kind.removeprefix('magicnn ')}, format {file.attrs.get('version', '?')}")]
     columns: dict[str, tuple[str, str]] = {}
     rows: list[int] = []

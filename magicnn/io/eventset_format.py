@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
-from magicnn.hdf5 import one_line
+from magicnn.hdf5 import LIBVER, one_line
 from magicnn.io.journal import Record
 
 __all__ = [
@@ -85,8 +85,7 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
     home = np.repeat(np.arange(len(records)), [len(r.arrays["charge"]) for r in records])[order]
     place = np.concatenate([np.arange(len(r.arrays["charge"])) for r in records])[order]
     words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in (*plain, *pixelwise)}
-    # metadata of HDF5 has checksums only from this file version on
-    with h5py.File(path, "w", libver=("v110", "v110")) as file:
+    with h5py.File(path, "w", libver=LIBVER) as file:
         file.attrs["format"] = FORMAT
         file.attrs["version"] = VERSION
         described = meta_to_json(meta)

@@ -14,7 +14,16 @@ from magicnn.events import EventBatch
 from magicnn.io.base import Reader
 from magicnn.io.rootfiles import check_regular_file
 
-__all__ = ["FORMATS", "Format", "StoredEvents", "expand_paths", "open_events", "recognise", "register_format"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "StoredEvents",
+    "expand_paths",
+    "open_events",
+    "recognise",
+    "register_format",
+    "require_known",
+]
 
 PathLike = str | Path
 
@@ -164,8 +173,7 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     --------
     >>> events = open_events(["M1_Y_.root", "M2_Y_.root"]).read()  # doctest: +SKIP
     """
-    if kind is not None and kind not in FORMATS:
-        raise ConfigError(f"unknown kind of event files {kind!r}: {nearest_names(kind, FORMATS)}")
+    require_known(kind)
     files = expand_paths(path_or_paths, kind)
     entry = FORMATS[kind] if kind is not None else _common_format(files)
     known = [p.name for p in inspect.signature(entry.open).parameters.values() if p.kind is p.KEYWORD_ONLY]
@@ -173,6 +181,12 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
         if name not in known:
             raise ConfigError(f"unknown option {name!r} for {entry.description}: {nearest_names(name, known)}")
     return entry.open(files, **options)
+
+
+def require_known(kind: str | None) -> None:
+    """Raise ConfigError for the name of a format that is not registered."""
+    if kind is not None and kind not in FORMATS:
+        raise ConfigError(f"unknown kind of event files {kind!r}: {nearest_names(kind, FORMATS)}")
 
 
 def _common_format(files: Sequence[Path]) -> Format:

@@ -99,6 +99,12 @@ class RootTree:
                 raise InputError(
                     f"{self.path}: branch {name!r} of tree {self.name!r} is not a column of numbers ({branch.typename})"
                 )
+            expected = len(range(*slice(start, stop).indices(self.n_entries)))
+            if len(values) != expected:
+                raise InputError(
+                    f"{self.path}: branch {name!r} of tree {self.name!r} has {len(values)} of {expected} entries, the "
+                    "file is damaged"
+                )
             native: NDArray[Any] = values.astype(values.dtype.newbyteorder("="), copy=False)
         return native
 

@@ -1,0 +1,227 @@
+"""Files of every format, what storage does to them, and what reading them then ends in.
+
+Run as a program it reads files one after the other in a process of its own, so that a decoder in C that crashes, hangs
+or takes all memory is seen: ``python damage.py KIND REFERENCE... < batch.json``, one word of outcome per line.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+MEMORY = 6 << 30  # address space of a reading process
+TIMEOUT_S = 300
+N_SLOTS = 1183
+MJD_2015 = 57100
+
+
+def mars_name(telescope, run=5000001, subrun=1):
+    return f"20150320_M{telescope}_{run:08d}.{subrun:03d}_Y_Test-W0.40+035.root"
+
+
+def mars_events(telescope, numbers, **changes):
+    """Columns of the tree Events; ``changes`` replaces some, None removes them."""
+    numbers = np.asarray(numbers, dtype=np.uint32)
+    n = len(numbers)
+    rng = np.random.default_rng(telescope)
+    columns = {
+        "MRawEvtHeader.fStereoEvtNumber": numbers,
+        "MRawEvtHeader.fDAQEvtNumber": np.arange(1, n + 1, dtype=np.uint32),
+        "MRawEvtHeader.fTelescopeNumber": np.full(n, telescope, dtype=np.uint32),
+        "MPointingPos.fZd": np.full(n, 30.0),
+        "MPointingPos.fAz": np.full(n, 120.0),
+        "MTriggerPattern.fPrescaled": np.full(n, 128, dtype=np.uint16),
+        "MTime.fMjd": np.full(n, MJD_2015, dtype=np.uint32),
+        "MTime.fTime.fMilliSec": 1000 + 10 * np.asarray(numbers, dtype=np.int64),
+        "MTime.fNanoSec": np.full(n, 123400, dtype=np.uint32),
+        "MCerPhotEvt.fPixels.fPhot": rng.normal(2.0, 1.0, (n, N_SLOTS)).astype(np.float32),
+        "MArrivalTime.fData": rng.uniform(0.0, 50.0, (n, N_SLOTS)).astype(np.float32),
+    }
+    columns.update(changes)
+    return {name: values for name, values in columns.items() if values is not None}
+
+
+def mars_truth(n, **changes):
+    """Columns that a simulation has besides."""
+    columns = {
+        "MMcEvt.fEnergy": np.linspace(100.0, 200.0, n).astype(np.float32),
+        "MMcEvt.fPartId": np.ones(n, dtype=np.int32),
+        "MMcEvt.fTheta": np.full(n, 0.5, dtype=np.float32),
+        "MMcEvt.fPhi": np.full(n, 1.0, dtype=np.float32),
+        "MMcEvt.fCoreX": np.full(n, 5000.0, dtype=np.float32),
+        "MMcEvt.fCoreY": np.full(n, -5000.0, dtype=np.float32),
+        "MMcEvt.fImpact": np.full(n, 7000.0, dtype=np.float32),
+    }
+    columns.update(changes)
+    return {name: values for name, values in columns.items() if values is not None}
+
+
+def write_root(path, **trees):
+    """Write trees of columns; what has one array per event is jagged, as behind a TClonesArray."""
+    import awkward as ak
+    import uproot
+
+    with uproot.recreate(path) as file:
+        for name, columns in trees.items():
+            types, data = {}, {}
+            for branch, values in columns.items():
+                is_jagged = values.ndim > 1 and branch.endswith("fPhot")
+                types[branch] = f"var * {values.dtype}" if is_jagged else np.dtype((values.dtype, values.shape[1:]))
+                data[branch] = ak.from_regular(values) if is_jagged else values
+            file.mktree(name, types).extend(data)
+    return path
+
+
+def write_mars_pair(folder, numbers=(3, 4, 5, 6, 7), *, other=None, truth=None, **changes):
+    """A run of both telescopes; ``changes`` are of M1, ``other`` of M2 (the same when not given)."""
+    paths = []
+    for telescope, changed in ((1, changes), (2, changes if other is None else other)):
+        columns = mars_events(telescope, changed.pop("numbers", numbers), **changed)
+        if truth is not None:
+            columns |= mars_truth(len(columns["MPointingPos.fAz"]), **truth)
+        paths.append(write_root(folder / mars_name(telescope), Events=columns))
+    return paths
+
+
+def write_event_set(path, n_events=300):
+    from magicnn.camera import Camera
+    from magicnn.events import EventBatch, EventMeta
+    from magicnn.io.eventset import EventSetWriter
+
+    rng = np.random.default_rng(1)
+    meta = EventMeta("gamma", "za05to35", True, sampling_gsps=1.64, window_ns=30.5, generated={"n_thrown": 1000})
+    shape = (n_events, 2, Camera.magic().n_pixels)
+    columns = {
+        "run_id": np.ones(n_events),
+        "event_id": np.arange(n_events),
+        "pointing_zenith_deg": np.full(n_events, 20.0),
+        "true_energy_gev": rng.uniform(50.0, 500.0, n_events),
+    }
+    images = [rng.uniform(0.0, 30.0, shape).astype(np.float32) for _ in range(2)]
+    with EventSetWriter(path, meta) as writer:
+        writer.append(EventBatch(*images, columns, meta))
+    return path
+
+
+def write_predictions(path, n_events=300):
+    from magicnn.predictions import PredictionTable
+
+    rng = np.random.default_rng(1)
+    columns = {
+        "run_id": np.ones(n_events),
+        "event_id": np.arange(n_events),
+        "gammaness": rng.random(n_events),
+        "reco_energy_gev": rng.uniform(50.0, 500.0, n_events),
+    }
+    PredictionTable("CNN", columns, particle="gamma", generated={"n_thrown": 1000}, meta={"model": "a.pt"}).save(path)
+    return path
+
+
+def contents(kind, paths):
+    """Read everything there is in files of a kind: arrays by name."""
+    if kind == "predictions":
+        from magicnn.predictions import load_predictions
+
+        table = load_predictions(paths[0])
+        words = np.frombuffer(json.dumps([table.method, table.particle, dict(table.generated)]).encode(), np.uint8)
+        return {**table.columns, "words": words}
+    if kind == "corsika":
+        return _photons(paths[0])
+    from magicnn.io import open_events
+
+    batches = list(open_events(paths).batches())
+    meta = batches[0].meta
+    found = {name: np.concatenate([b.columns[name] for b in batches]) for name in batches[0].columns}
+    found["charge"] = np.concatenate([b.charge for b in batches])
+    found["time"] = np.concatenate([b.time for b in batches])
+    words = json.dumps([meta.particle, meta.production, meta.telescopes, dict(meta.generated)])
+    return {**found, "words": np.frombuffer(words.encode(), np.uint8)}
+
+
+def _photons(path):
+    from magicnn.io.corsika import CorsikaFile
+
+    found = {}
+    with CorsikaFile(path) as file:
+        for i, shower in enumerate(file.showers()):
+            found[f"{i} truth"] = np.array([shower.energy_gev, shower.zenith_deg, shower.azimuth_deg])
+            found[f"{i} cores"] = shower.cores_m
+            for j, use in enumerate(shower.uses):
+                for k, light in use.items():
+                    found[f"{i} {j} {k}"] = np.stack([light.x_m, light.y_m, light.time_ns, light.photons])
+    return found
+
+
+def outcome(kind, paths, reference):
+    """``same`` or ``other`` contents, ``error`` in one line, or what must not be."""
+    from magicnn.errors import MagicnnError
+
+    try:
+        found = contents(kind, [Path(path) for path in paths])
+    except MagicnnError as error:
+        return f"error {error}" if error.exit_code == 3 and "\n" not in str(error) else f"WRONG {error!r}"
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fault of the reader
+        return f"WRONG {type(error).__name__}: {error}".replace("\n", " ")
+    if list(found) == list(reference) and all(np.array_equal(v, reference[n], equal_nan=True) for n, v in found.items()):
+        return "same"
+    return f"other {sane(found)}"
+
+
+def sane(found):
+    """What is impossible among values that were read."""
+    limits = {"true_energy_gev": (0.0, 1e9), "pointing_zenith_deg": (-1.0, 180.0), "charge": (-1e6, 1e6)}
+    wrong = []
+    for name, (low, high) in limits.items():
+        values = found.get(name, np.ones(1))
+        inside = np.isnan(values) if name == "charge" else np.zeros(values.shape, bool)
+        if not (inside | ((values > low) & (values < high))).all():
+            wrong.append(name)
+    return " ".join(wrong)
+
+
+def outcomes_in_processes(kind, reference, batch):
+    """Read every set of files of a batch in a process that may die; one outcome each."""
+    found = []
+    while len(found) < len(batch):
+        rest = batch[len(found) :]
+        try:
+            done = subprocess.run(
+                [sys.executable, __file__, kind, *map(str, reference)],
+                input=json.dumps([[str(p) for p in paths] for paths in rest]),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=TIMEOUT_S,
+            )
+            lines, ended = done.stdout.splitlines(), f"WRONG died with {done.returncode}: {done.stderr[-300:]}"
+        except subprocess.TimeoutExpired as error:
+            lines, ended = (error.stdout or b"").decode().splitlines(), "WRONG hangs"
+        found += lines
+        if len(lines) < len(rest):
+            found.append(ended)
+    return found
+
+
+def flipped(content, seed):
+    """One to eight bytes replaced by others, at random places."""
+    rng = np.random.default_rng(seed)
+    damaged = bytearray(content)
+    for place in rng.integers(0, len(content), rng.integers(1, 9)):
+        damaged[place] ^= int(rng.integers(1, 256))
+    return bytes(damaged)
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    kind, *reference = sys.argv[1:]
+    expected = contents(kind, [Path(path) for path in reference])
+    for paths in json.load(sys.stdin):
+        print(outcome(kind, paths, expected), flush=True)  # noqa: T201 - it is a program
+
+
+if __name__ == "__main__":
+    main()
