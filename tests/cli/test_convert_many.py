@@ -95,7 +95,7 @@ def test_dry_run_opens_the_inputs_and_prints_the_plan(night, tmp_path):
     assert shown.exit_code == 0, shown.output
     name = tmp_path / "out" / "20150320_05000002_Y_Test-W0.40+035.h5"
     assert f"{name}: 4 events, M1, M2, run 5000002" in shown.stdout
-    assert shown.stdout.count(": MARS calibrated ROOT file") == 8
+    assert shown.stdout.count("ROOT file") == 8
     assert "9 events of 3 runs would be in" in shown.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -163,9 +163,10 @@ def outcome(kind, paths, reference):
         found = contents(kind, [Path(path) for path in paths])
     except MagicnnError as error:
         return f"error {error}" if error.exit_code == 3 and "\n" not in str(error) else f"WRONG {error!r}"
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fault of the reader
+    except BaseException as error:  # whatever it is, it is a fault of the reader
         return f"WRONG {type(error).__name__}: {error}".replace("\n", " ")
-    if list(found) == list(reference) and all(np.array_equal(v, reference[n], equal_nan=True) for n, v in found.items()):
+    same = (np.array_equal(values, reference[name], equal_nan=True) for name, values in found.items())
+    if list(found) == list(reference) and all(same):
         return "same"
     return f"other {sane(found)}"
 
