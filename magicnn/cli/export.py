@@ -21,6 +21,11 @@ def export(
     like: Annotated[
         Path | None, typer.Option(help="File whose events, in their order, the predictions shall follow.")
     ] = None,
+    flavour: Annotated[
+        str | None,
+        typer.Option(help="mars: write events as a simulation (mc) or as real data (data); as they are by default."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="mars: seed of what the event set does not hold.")] = None,
 ) -> None:
     """Write events or predictions in the format of another tool."""
     from magicnn.io import exports
@@ -29,7 +34,7 @@ def export(
         for entry in exports.EXPORTS.values():
             typer.echo(f"{entry.name:14s}{entry.takes:13s}{entry.description}")
         return
-    options: dict[str, Any] = {"like": like}
+    options: dict[str, Any] = {"like": like, "flavour": flavour, "seed": seed}
     given = {key: value for key, value in options.items() if value is not None}
     for path in exports.export(inputs, output, name=name, **given):
         typer.echo(f"written: {path}")

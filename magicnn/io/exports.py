@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from magicnn.errors import ConfigError, nearest_names
-from magicnn.io.formats import open_events
+from magicnn.io.formats import StoredEvents, open_events
 from magicnn.predictions import PredictionTable, load_predictions
 
 __all__ = ["EXPORTS", "Export", "export", "register_export"]
@@ -99,6 +99,20 @@ def _write_mars_friend(table: PredictionTable, output: Path, *, like: Path | Non
     return [write_friend(table, output, like=like)]
 
 
+def _write_mars(reader: StoredEvents, output: Path, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
+    from magicnn.io.mars_writer import write_mars
+
+    return write_mars(reader, output, flavour=flavour, seed=seed)
+
+
+register_export(
+    Export(
+        name="mars",
+        takes="events",
+        description="MARS calibrated files (_Y_) of both telescopes, into a folder",
+        write=_write_mars,
+    )
+)
 register_export(
     Export(
         name="mars-friend",

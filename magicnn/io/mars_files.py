@@ -238,17 +238,19 @@ class _Part:
         times = None
         if not is_simulation and (must or "MTime.fMjd" in events):
             times = columns["time_utc_ns"] = utc_ns(events, rows)
-        columns |= self.pointing(rows, times)
+        columns |= self.pointing(rows, times, on_sky=not is_simulation)
         if is_simulation or times is not None:
             columns |= pedestal_columns(self.file, events, rows, times)
         if is_simulation:
             columns |= truth_columns(events, rows)
         return columns
 
-    def pointing(self, rows: NDArray[np.int64], time_utc_ns: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
+    def pointing(
+        self, rows: NDArray[np.int64], time_utc_ns: NDArray[np.int64] | None, *, on_sky: bool
+    ) -> dict[str, NDArray[Any]]:
         """Pointing as stored with the events, else from the reports of the drive."""
         if "MPointingPos.fZd" in self.events:
-            return event_pointing(self.events, rows)
+            return event_pointing(self.events, rows, on_sky=on_sky)
         drive = self.file.optional_tree("Drive")
         if drive is not None and time_utc_ns is not None:
             return drive_pointing(drive, time_utc_ns)

@@ -28,7 +28,7 @@ def bad_pixels(headers: RootTree | None, *, is_simulation: bool) -> NDArray[np.b
     headers : RootTree or None
         Tree ``RunHeaders``.
     is_simulation : bool
-        In MAGIC's simulations pixel 0 is never used.
+        In MAGIC's simulations pixel 0 is never used: it is bad where the headers do not say which pixels are.
 
     Returns
     -------
@@ -46,7 +46,8 @@ def bad_pixels(headers: RootTree | None, *, is_simulation: bool) -> NDArray[np.b
         if len(words) % 4 or len(words) < 4 * N_PIXELS:
             raise InputError(f"{headers.path}: branch {name!r} has {len(words)} words, 4 per camera slot are expected")
         is_bad = (words.reshape(-1, 4)[:N_PIXELS, 1].astype(np.int64) & _UNSUITABLE_RUN) != 0
-    is_bad[0] |= is_simulation
+    else:
+        is_bad[0] = is_simulation
     return is_bad
 
 

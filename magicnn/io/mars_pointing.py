@@ -52,7 +52,7 @@ def utc_ns(tree: RootTree, rows: NDArray[np.int64], container: str = "MTime") ->
     return total
 
 
-def event_pointing(events: RootTree, rows: NDArray[np.int64]) -> dict[str, Floats]:
+def event_pointing(events: RootTree, rows: NDArray[np.int64], *, on_sky: bool = True) -> dict[str, Floats]:
     """Read the pointing of each event, its deviations applied.
 
     Parameters
@@ -61,6 +61,8 @@ def event_pointing(events: RootTree, rows: NDArray[np.int64]) -> dict[str, Float
         Tree ``Events`` with ``MPointingPos``.
     rows : int64 array, [N]
         Entries wanted.
+    on_sky : bool
+        Whether there is a place on the sky, which simulations, without a time, do not have.
 
     Returns
     -------
@@ -78,9 +80,8 @@ def event_pointing(events: RootTree, rows: NDArray[np.int64]) -> dict[str, Float
         column: Floats = events.column(f"MPointingPos.{name}")[rows].astype(np.float64)
         return column
 
-    return _corrected(
-        value, events, "MPointingPos", zenith="fZd", azimuth="fAz", ra="fRa" if "MPointingPos.fRa" in events else None
-    )
+    ra = "fRa" if on_sky and "MPointingPos.fRa" in events else None
+    return _corrected(value, events, "MPointingPos", zenith="fZd", azimuth="fAz", ra=ra)
 
 
 def drive_pointing(drive: RootTree, time_utc_ns: NDArray[np.int64]) -> dict[str, Floats]:

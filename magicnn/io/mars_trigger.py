@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from magicnn.io.rootfiles import RootFile, RootTree
 
-__all__ = ["TriggerSetup", "choose_showers", "trigger_setup"]
+__all__ = ["PEDESTAL", "STEREO", "TOPOLOGICAL", "TriggerSetup", "choose_showers", "trigger_setup"]
 
 CALIBRATION, TOPOLOGICAL, PEDESTAL, PULSE_INJECTION, SUM, STEREO = 2, 4, 8, 16, 32, 128
 """Bits of ``MTriggerPattern.fPrescaled``; topological is one MAGIC telescope with LST-1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,15 @@ from magicnn.errors import InputError
 from magicnn.generated import Generated
 from magicnn.io.rootfiles import RootFile, RootTree
 
-__all__ = ["PARTICLES", "generated_by_file", "merge_generated", "particle_name", "shower_ids", "truth_columns"]
+__all__ = [
+    "GENERATED_NOTE",
+    "PARTICLES",
+    "generated_by_file",
+    "merge_generated",
+    "particle_name",
+    "shower_ids",
+    "truth_columns",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +41,12 @@ PARTICLES: dict[int, tuple[int, str]] = {
     5626: (1000260560, "iron"),
 }
 """CORSIKA particle number (``MMcEvt.fPartId``) to PDG number and name."""
+
+GENERATED_NOTE = "magicnn_generated"
+"""Name of the text in files of ours that says exactly what was thrown, where MARS's own headers cannot."""
+
+WEIGHT_BRANCH = "Magicnn.fWeight"
+"""Branch of files of ours with the thrown events that each one stands for, which MARS does not know."""
 
 _NAMES = dict(PARTICLES.values())
 _MAX_SHOWERS_PER_RUN = 1_000_000
@@ -103,6 +118,7 @@ def truth_columns(events: RootTree, rows: NDArray[np.int64]) -> dict[str, NDArra
         "reuse_id": ("MMcEvt.fEventReuse", 1.0),
         "true_first_interaction_m": ("MMcEvt.fZFirstInteraction", 0.01),
         "true_xmax_gcm2": ("MMcEvt.fLongitmax", 1.0),
+        "weight": (WEIGHT_BRANCH, 1.0),
     }
     for name, (branch, factor) in optional.items():
         if branch in events:
@@ -164,13 +180,17 @@ def generated_by_file(file: RootFile) -> dict[str, Any] | None:
     Parameters
     ----------
     file : RootFile
-        A file with the trees ``OriginalMC`` (one row per thrown event, triggered or not) and ``RunHeaders``.
+        A file with the trees ``OriginalMC`` (one row per thrown event, triggered or not) and ``RunHeaders``, or one
+        of ours, which says it in a note.
 
     Returns
     -------
     dict or None
         Plain values as `magicnn.generated.Generated` keeps them, None when the trees are not there.
     """
+    stated = file.note(GENERATED_NOTE)
+    if stated is not None:
+        return Generated.from_mapping(json.loads(stated)).to_mapping()
     headers, thrown = file.optional_tree("RunHeaders"), file.optional_tree("OriginalMC")
     if headers is None or thrown is None:
         return None

@@ -220,6 +220,13 @@ class RootFile:
         tree = self.tree(name)
         return tree if tree.n_entries else None
 
+    def note(self, name: str) -> str | None:
+        """Return a text that the file keeps as a ``TObjString``, None when there is none of that name."""
+        with _damage(self.path, f"text {name!r}"):
+            if self.directory.classnames(recursive=False, cycle=False).get(name) != "TObjString":
+                return None
+            return str(self.directory[name])
+
 
 @contextlib.contextmanager
 def open_root(path: Path) -> Iterator[RootFile]:
