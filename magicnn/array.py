@@ -1,4 +1,4 @@
-"""The two MAGIC telescopes on the ground, and the frames of the sky, the camera and the ground.
+"""Telescopes on the ground, MAGIC's two by default, and the frames of the sky, the camera and the ground.
 
 Ground frames are right-handed with z up: *geographic* has x north and y west (telescope positions, cores in event
 sets); *magnetic*, the frame of CORSIKA and MARS, has x magnetic north and y magnetic west. Azimuth runs from
@@ -8,17 +8,23 @@ geographic north through east. Camera angles are gnomonic offsets from the point
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "FIELD_DOWN_UT",
+    "FIELD_NORTH_UT",
+    "MAGIC_TELESCOPES",
     "MAGNETIC_DECLINATION_DEG",
     "OBSERVATION_LEVEL_M",
     "SITE",
     "TELESCOPES_M",
     "Site",
+    "TelescopeArray",
     "camera_from_sky",
     "direction_vector",
     "geographic_from_magnetic",
@@ -34,27 +40,86 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Position of the observatory and its magnetic field (values of ctapipe_io_magic's constants)."""
-
-    latitude_deg: float = 28.761758
-    longitude_deg: float = -17.890659
-    height_m: float = 2199.0
-    field_north_ut: float = 29.5
-    field_down_ut: float = 23.0
-
-
-SITE = Site()
 MAGNETIC_DECLINATION_DEG = -7.0
 """Magnetic north lies this far east of geographic north (negative: west), the value in CORSIKA's MAGIC productions."""
 
 OBSERVATION_LEVEL_M = 2200.0
 """Height above sea level of the ground plane of the simulation."""
 
+
+FIELD_NORTH_UT, FIELD_DOWN_UT = 29.5, 23.0
+"""Horizontal and vertical magnetic field at MAGIC, microtesla."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Position of the observatory and its magnetic field (values of ctapipe_io_magic's constants).
+
+    The field is None where it is not known.
+    """
+
+    latitude_deg: float = 28.761758
+    longitude_deg: float = -17.890659
+    height_m: float = 2199.0
+    field_north_ut: float | None = FIELD_NORTH_UT
+    field_down_ut: float | None = FIELD_DOWN_UT
+    declination_deg: float = MAGNETIC_DECLINATION_DEG
+
+
+SITE = Site()
+
 TELESCOPES_M: Floats = np.array([[34.99, -24.02, 0.0], [-34.99, 24.02, 0.0]])
 """M1 and M2, [2, 3], metres, geographic frame (x north, y west, z up)."""
 TELESCOPES_M.setflags(write=False)
+
+
+MAGIC_TELESCOPES = ("M1", "M2")
+"""Names of the telescopes at `TELESCOPES_M`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TelescopeArray:
+    """Where the telescopes of an event set stand.
+
+    Attributes
+    ----------
+    positions_m : tuple of (float, float, float)
+        One position per telescope, metres, geographic frame (x north, y west, z up).
+    ground_m : float
+        Height above sea level of z = 0.
+    site : Site
+        Observatory.
+    """
+
+    positions_m: tuple[tuple[float, float, float], ...]
+    ground_m: float = OBSERVATION_LEVEL_M
+    site: Site = SITE
+
+    @classmethod
+    def magic(cls, telescopes: Sequence[str] = MAGIC_TELESCOPES) -> TelescopeArray:
+        """Return the positions of telescopes named ``"M1"`` and ``"M2"``.
+
+        Raises
+        ------
+        ValueError
+            Another name.
+        """
+        x, y, z = TELESCOPES_M[[MAGIC_TELESCOPES.index(name) for name in telescopes]].T.tolist()
+        return cls(tuple(zip(x, y, z, strict=True)))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> TelescopeArray:
+        """Rebuild an array from what `to_mapping` returned."""
+        positions = tuple((float(x), float(y), float(z)) for x, y, z in values["positions_m"])
+        return cls(positions, float(values["ground_m"]), Site(**values["site"]))
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values for a file."""
+        return {
+            "positions_m": [list(position) for position in self.positions_m],
+            "ground_m": self.ground_m,
+            "site": asdict(self.site),
+        }
 
 
 def _rotate(vectors: ArrayLike, angle_deg: float) -> Floats:
@@ -179,15 +244,29 @@ def impact_m(
     return distance
 
 
-def projected_baseline_m(zenith_deg: ArrayLike, azimuth_deg: ArrayLike) -> Floats:
-    """Vector from M1 to M2 in the camera plane, [..., 2], metres: what a shower sees of their distance."""
+def projected_baseline_m(
+    zenith_deg: ArrayLike, azimuth_deg: ArrayLike, baseline_m: ArrayLike = TELESCOPES_M[1] - TELESCOPES_M[0]
+) -> Floats:
+    """Vector between two telescopes in the camera plane, [..., 2], metres: what a shower sees of their distance.
+
+    Parameters
+    ----------
+    zenith_deg, azimuth_deg : array_like, [...]
+        Pointing.
+    baseline_m : array_like, [3]
+        From one telescope to the other, geographic frame; from M1 to M2 when not given.
+    """
     basis = pointing_basis(zenith_deg, azimuth_deg)
-    projected: Floats = np.einsum("...ij,j->...i", basis, TELESCOPES_M[1] - TELESCOPES_M[0])[..., :2]
+    projected: Floats = np.einsum("...ij,j->...i", basis, np.asarray(baseline_m, dtype=np.float64))[..., :2]
     return projected
 
 
 def projected_field_ut(zenith_deg: ArrayLike, azimuth_deg: ArrayLike, site: Site = SITE) -> Floats:
-    """Geomagnetic field in the camera plane, [..., 2], microtesla: its size sets the spread of the shower."""
-    field = geographic_from_magnetic(np.array([site.field_north_ut, 0.0, -site.field_down_ut]))
+    """Geomagnetic field in the camera plane, [..., 2], microtesla: its size sets the spread of the shower.
+
+    NaN where the field of the site is not known.
+    """
+    north, down = (np.nan if part is None else part for part in (site.field_north_ut, site.field_down_ut))
+    field = _rotate(np.array([north, 0.0, -down]), site.declination_deg)
     projected: Floats = np.einsum("...ij,j->...i", pointing_basis(zenith_deg, azimuth_deg), field)[..., :2]
     return projected

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.array import MAGIC_TELESCOPES, TelescopeArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError, nearest_names
 
@@ -116,6 +117,8 @@ class EventMeta:
         Names along the telescope axis T, ``("M1", "M2")`` for MAGIC.
     camera : Camera
         The camera of all telescopes.
+    array : TelescopeArray or None
+        Where the telescopes stand; None for MAGIC's own, and where it is not known (see ``layout``).
     is_simulation : bool
         Whether truth columns can exist.
     sampling_gsps : float or None
@@ -143,6 +146,28 @@ class EventMeta:
     source_files: tuple[str, ...] = ()
     generated: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    array: TelescopeArray | None = None
+
+    @property
+    def layout(self) -> TelescopeArray:
+        """Where the telescopes stand.
+
+        Raises
+        ------
+        InputError
+            The events do not say, and their telescopes are not MAGIC's ``M1`` and ``M2``; or they say it of another
+            number of telescopes.
+        """
+        names = ", ".join(self.telescopes)
+        if self.array is None:
+            if not set(self.telescopes) <= set(MAGIC_TELESCOPES):
+                raise InputError(
+                    f"{self.production}: nothing says where the telescopes {names} stand; convert the events again"
+                )
+            return TelescopeArray.magic(self.telescopes)
+        if len(self.array.positions_m) != len(self.telescopes):
+            raise InputError(f"{self.production}: {len(self.array.positions_m)} positions of the telescopes {names}")
+        return self.array
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +320,7 @@ def joined_meta(metas: Sequence[EventMeta]) -> EventMeta:
     Raises
     ------
     InputError
-        There are none, or cameras, telescopes, or real and simulated events are mixed.
+        There are none, or cameras, telescopes, their positions, or real and simulated events are mixed.
     """
     if not metas:
         raise InputError("no events to join")
@@ -304,6 +329,7 @@ def joined_meta(metas: Sequence[EventMeta]) -> EventMeta:
         same = (
             other.camera.fingerprint == first.camera.fingerprint
             and other.telescopes == first.telescopes
+            and other.array == first.array
             and other.is_simulation == first.is_simulation
         )
         if not same:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magicnn.array import TELESCOPES_M, TelescopeArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta, concatenate, event_weight, require_columns
@@ -160,3 +161,18 @@ def test_events_without_a_weight_stand_for_themselves():
     joined = concatenate([old, new])
     assert joined["weight"].tolist() == [1.0, 1.0, 1.0, 2.5, 1.0]
     assert "weight" not in concatenate([old, make_batch(1, first_id=20)]).columns
+
+
+def test_only_magic_stands_where_magic_does():
+    assert np.array_equal(META.layout.positions_m, TELESCOPES_M)
+    assert np.array_equal(replace(META, telescopes=("M2",)).layout.positions_m, TELESCOPES_M[1:])
+    others = replace(META, telescopes=("LST-1", "LST-2"))
+    with pytest.raises(InputError, match="nothing says where the telescopes LST-1, LST-2 stand"):
+        _ = others.layout
+    places = ((0.0, 1.0, 2.0), (3.0, 4.0, 5.0))
+    assert replace(others, array=TelescopeArray(places)).layout.positions_m == places
+    with pytest.raises(InputError, match="2 positions of the telescopes M1"):
+        _ = replace(META, telescopes=("M1",), array=TelescopeArray(places)).layout
+    moved = EventBatch(make_batch(1).charge, make_batch(1).time, {}, replace(META, array=TelescopeArray(places)))
+    with pytest.raises(InputError, match="cannot join"):
+        concatenate([make_batch(1), moved])

@@ -161,7 +161,12 @@ class DispDirection:
                 towards[rows, telescope] = forest["sense"].predict_proba(values)[:, 1]
         x, y, uncertainty = _combine(features, distance, along, across, towards)
         geometry = geometry_from_direction(
-            x, y, features.columns, features["pointing_zenith_deg"], features["pointing_azimuth_deg"]
+            x,
+            y,
+            features.columns,
+            features["pointing_zenith_deg"],
+            features["pointing_azimuth_deg"],
+            telescopes_m=features.meta.layout.positions_m,
         )
         return features.with_columns(
             disp_x_deg=x,

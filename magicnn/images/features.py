@@ -222,7 +222,15 @@ def _features_of(batch: EventBatch, settings: FeatureSettings) -> dict[str, NDAr
     camera = batch.meta.camera
     mask = clean(batch.charge, batch.time, camera, settings.cleaning)
     images = image_parameters(batch.charge, batch.time, mask, camera)
-    stereo = reconstruct(images, batch["pointing_zenith_deg"], batch["pointing_azimuth_deg"], settings=settings.stereo)
+    array = batch.meta.layout
+    stereo = reconstruct(
+        images,
+        batch["pointing_zenith_deg"],
+        batch["pointing_azimuth_deg"],
+        telescopes_m=array.positions_m,
+        ground_m=array.ground_m,
+        settings=settings.stereo,
+    )
     columns = {**images, **stereo, **{n: v for n, v in batch.columns.items() if n in FEATURES}}
     return {name: np.asarray(values, dtype=FEATURES[name].dtype) for name, values in columns.items()}
 

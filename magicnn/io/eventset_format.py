@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.array import TelescopeArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
@@ -34,8 +35,9 @@ CHUNK_EVENTS = 256
 FORMAT = "magicnn event set"
 """Attribute ``format`` of every event set."""
 
-VERSION = 1
-"""Newest version of the layout that this package writes and reads."""
+VERSION = 2
+"""Newest version of the layout that this package reads; only event sets of other arrays than MAGIC need it (their meta
+says where the telescopes stand), all others are written as version 1."""
 
 _COLUMN_CHUNK = 16384
 
@@ -87,10 +89,11 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
     words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in (*plain, *pixelwise)}
     with h5py.File(path, "w", libver=LIBVER) as file:
         file.attrs["format"] = FORMAT
-        file.attrs["version"] = VERSION
+        version = 1 if meta.array is None else VERSION
+        file.attrs["version"] = version
         described = meta_to_json(meta)
         _write_json(file, "generated", described.pop("generated"))
-        _write_json(file, "meta", {**described, "version": VERSION, "columns": words})
+        _write_json(file, "meta", {**described, "version": version, "columns": words})
         for name in ("charge", "time", *pixelwise):
             first = records[0].arrays[name]
             shape = (len(order), *first.shape[1:])
@@ -151,6 +154,8 @@ def meta_to_json(meta: EventMeta) -> dict[str, Any]:
         "generated": dict(meta.generated),
         "provenance": dict(meta.provenance),
     }
+    if meta.array is not None:
+        values["array"] = meta.array.to_mapping()
     try:
         json.dumps(values)
     except TypeError as error:
@@ -160,6 +165,7 @@ def meta_to_json(meta: EventMeta) -> dict[str, Any]:
 
 def meta_from_json(values: Mapping[str, Any]) -> EventMeta:
     """Rebuild a meta from what `meta_to_json` returned."""
+    array = values.get("array")
     return EventMeta(
         particle=values["particle"],
         production=values["production"],
@@ -172,4 +178,5 @@ def meta_from_json(values: Mapping[str, Any]) -> EventMeta:
         source_files=tuple(values["source_files"]),
         generated=values["generated"],
         provenance=values["provenance"],
+        array=None if array is None else TelescopeArray.from_mapping(array),
     )

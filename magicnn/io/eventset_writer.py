@@ -114,6 +114,8 @@ class EventSetWriter:
                 f"{self.path}: events of {meta.camera.name} {meta.telescopes} do not fit into an event set of "
                 f"{self.meta.camera.name} {self.meta.telescopes}"
             )
+        if meta.array != self.meta.array:
+            raise InputError(f"{self.path}: events of telescopes at other places cannot share an event set")
         if meta.is_simulation != self.meta.is_simulation:
             raise InputError(f"{self.path}: real and simulated events cannot share an event set")
         require_columns(batch.columns, ["run_id", "event_id"], where=f"{self.path}")

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from magicnn.array import projected_baseline_m, projected_field_ut
 from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.events import EventMeta
 
 __all__ = ["AUXILIARY", "AuxiliaryInput", "AuxiliaryLayout", "auxiliary_values", "required_columns"]
 
 Columns = Mapping[str, NDArray[Any]]
 Floats = NDArray[np.float64]
 Kind = Literal["scalar", "vector", "axis"]
+Count = Literal["event", "telescope", "further telescope"]
 
 _MIN_SIZE_PE = 1.0
 _MIN_IMPACT_M = 1.0
@@ -38,18 +40,24 @@ class AuxiliaryInput:
     columns : tuple of str
         What it is computed from: columns of the events or of the feature table.
     compute : callable
-        From those columns to [N] or [N, T], with a last axis of two for vectors and axes.
+        From those columns and the meta of the events to [N] or [N, T], with a last axis of two for vectors and axes.
     description : str
         One line for people.
-    per_telescope : bool
-        Whether there is one per telescope.
+    per : {"event", "telescope", "further telescope"}
+        Whether there is one per event, one per telescope, or one per telescope after the first.
     """
 
     kind: Kind
     columns: tuple[str, ...]
-    compute: Callable[[Columns], Floats]
+    compute: Callable[[Columns, EventMeta], Floats]
     description: str
-    per_telescope: bool = False
+    per: Count = "event"
+
+    def labels(self, name: str, telescopes: Sequence[str]) -> list[str]:
+        """Return the labels of what this input gives, in order; of two telescopes the second needs no name."""
+        if self.per == "event" or (self.per == "further telescope" and len(telescopes) == 2):
+            return [name]
+        return [f"{name}[{t}]" for t in telescopes[0 if self.per == "telescope" else 1 :]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class AuxiliaryLayout:
             if name not in AUXILIARY:
                 raise ConfigError(f"unknown auxiliary input {name!r}: {nearest_names(name, AUXILIARY)}")
             entry = AUXILIARY[name]
-            for label in [f"{name}[{t}]" for t in telescopes] if entry.per_telescope else [name]:
+            for label in entry.labels(name, telescopes):
                 parts = [label] if entry.kind == "scalar" else [f"{label}.x", f"{label}.y"]
                 names += parts
                 kinds += [entry.kind] * len(parts)
@@ -96,7 +104,7 @@ def required_columns(inputs: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(c for name in inputs if name in AUXILIARY for c in AUXILIARY[name].columns))
 
 
-def auxiliary_values(inputs: Sequence[str], columns: Columns) -> NDArray[np.float32]:
+def auxiliary_values(inputs: Sequence[str], columns: Columns, meta: EventMeta) -> NDArray[np.float32]:
     """Compute auxiliary inputs.
 
     Parameters
@@ -105,6 +113,8 @@ def auxiliary_values(inputs: Sequence[str], columns: Columns) -> NDArray[np.floa
         Names of `AUXILIARY`.
     columns : mapping of str to array, [N] or [N, T]
         Columns of the events, of the feature table, and of the prepared images.
+    meta : EventMeta
+        Of the events: which telescopes, and where they stand.
 
     Returns
     -------
@@ -114,7 +124,7 @@ def auxiliary_values(inputs: Sequence[str], columns: Columns) -> NDArray[np.floa
     Raises
     ------
     InputError
-        A column is missing.
+        A column is missing, or it is not known where the telescopes stand.
     """
     blocks = []
     for name in inputs:
@@ -126,8 +136,8 @@ def auxiliary_values(inputs: Sequence[str], columns: Columns) -> NDArray[np.floa
                 "give the feature table of these events, or leave the input out of inputs.auxiliary"
             )
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.asarray(entry.compute(columns), dtype=np.float64)
-        blocks.append(values.reshape(len(values), -1))
+            values = np.asarray(entry.compute(columns, meta), dtype=np.float64)
+        blocks.append(values.reshape(len(values), int(np.prod(values.shape[1:]))))
     table = np.concatenate(blocks, axis=1).astype(np.float32) if blocks else np.zeros((len(columns["centre_x_deg"]), 0))
     return np.where(np.isfinite(table), table, np.nan).astype(np.float32)
 
@@ -153,6 +163,13 @@ def _pointing(c: Columns) -> tuple[NDArray[Any], NDArray[Any]]:
     return c["pointing_zenith_deg"], c["pointing_azimuth_deg"]
 
 
+def _baselines(c: Columns, meta: EventMeta) -> Floats:
+    """From the first telescope to each further one, [N, T - 1, 2]."""
+    first, *others = np.array(meta.layout.positions_m)
+    vectors = [projected_baseline_m(*_pointing(c), other - first) for other in others]
+    return np.stack(vectors, axis=1) if vectors else np.zeros((len(c[_POINTING[0]]), 0, 2))
+
+
 def _source(c: Columns) -> Floats:
     return _pair(c["reco_x_deg"], c["reco_y_deg"])
 
@@ -164,23 +181,30 @@ _ORIENTED = ("psi_deg", "cog_x_deg", "cog_y_deg", "reco_x_deg", "reco_y_deg")
 def _per_telescope(
     kind: Kind, columns: Sequence[str], compute: Callable[[Columns], Floats], text: str
 ) -> AuxiliaryInput:
-    return AuxiliaryInput(kind, tuple(columns), compute, text, per_telescope=True)
+    return AuxiliaryInput(kind, tuple(columns), lambda c, _: compute(c), text, "telescope")
+
+
+def _per_event(kind: Kind, columns: Sequence[str], compute: Callable[[Columns], Floats], text: str) -> AuxiliaryInput:
+    return AuxiliaryInput(kind, tuple(columns), lambda c, _: compute(c), text)
 
 
 AUXILIARY: Mapping[str, AuxiliaryInput] = {
-    "cos_zenith": AuxiliaryInput(
+    "cos_zenith": _per_event(
         "scalar",
         _POINTING[:1],
         lambda c: np.cos(np.radians(c[_POINTING[0]])),
         "cosine of the pointing zenith",
     ),
     "baseline": AuxiliaryInput(
-        "vector", _POINTING, lambda c: projected_baseline_m(*_pointing(c)), "M1 to M2 in the camera plane, m"
+        "vector", _POINTING, _baselines, "first telescope to the others in the camera plane, m", "further telescope"
     ),
     "field": AuxiliaryInput(
-        "vector", _POINTING, lambda c: projected_field_ut(*_pointing(c)), "magnetic field in the camera plane, uT"
+        "vector",
+        _POINTING,
+        lambda c, meta: projected_field_ut(*_pointing(c), meta.layout.site),
+        "magnetic field in the camera plane, uT",
     ),
-    "reco_source": AuxiliaryInput(
+    "reco_source": _per_event(
         "vector", ("reco_x_deg", "reco_y_deg"), _source, "reconstructed direction in the camera, deg"
     ),
     "centre": _per_telescope(
@@ -190,7 +214,7 @@ AUXILIARY: Mapping[str, AuxiliaryInput] = {
         "pixel at the image's centre of gravity, deg",
     ),
     "has_image": _per_telescope("scalar", ("has_image",), lambda c: c["has_image"], "1 when a pixel survives cleaning"),
-    "is_stereo": AuxiliaryInput("scalar", ("is_stereo",), lambda c: c["is_stereo"], "1 with a stereo reconstruction"),
+    "is_stereo": _per_event("scalar", ("is_stereo",), lambda c: c["is_stereo"], "1 with a stereo reconstruction"),
     "log_size": _per_telescope(
         "scalar", ("size_pe",), lambda c: _log(c["size_pe"], _MIN_SIZE_PE), "log10 of the size in photoelectrons"
     ),
@@ -243,7 +267,7 @@ AUXILIARY: Mapping[str, AuxiliaryInput] = {
     "log_impact": _per_telescope(
         "scalar", ("impact_m",), lambda c: _log(c["impact_m"], _MIN_IMPACT_M), "log10 of the reconstructed impact, m"
     ),
-    "disp_source": AuxiliaryInput(
+    "disp_source": _per_event(
         "vector",
         ("disp_x_deg", "disp_y_deg"),
         lambda c: _pair(c["disp_x_deg"], c["disp_y_deg"]),
@@ -255,13 +279,13 @@ AUXILIARY: Mapping[str, AuxiliaryInput] = {
         lambda c: np.hypot(c["cog_x_deg"] - c["disp_x_deg"][:, None], c["cog_y_deg"] - c["disp_y_deg"][:, None]),
         "distance of the image to the direction by DISP, deg",
     ),
-    "disp_miss": AuxiliaryInput(
+    "disp_miss": _per_event(
         "scalar",
         ("disp_x_deg", "disp_y_deg", "reco_x_deg", "reco_y_deg"),
         lambda c: _log(np.hypot(c["disp_x_deg"] - c["reco_x_deg"], c["disp_y_deg"] - c["reco_y_deg"]), 1e-3),
         "log10 of the distance between the directions by DISP and by crossing, deg",
     ),
-    "disp_uncertainty": AuxiliaryInput(
+    "disp_uncertainty": _per_event(
         "scalar", ("disp_uncert_deg",), lambda c: _log(c["disp_uncert_deg"], 1e-3), "log10 of DISP's own error, deg"
     ),
     "log_disp_impact": _per_telescope(
@@ -270,10 +294,10 @@ AUXILIARY: Mapping[str, AuxiliaryInput] = {
         lambda c: _log(c["disp_impact_m"], _MIN_IMPACT_M),
         "log10 of impact by DISP, m",
     ),
-    "log_h_max": AuxiliaryInput(
+    "log_h_max": _per_event(
         "scalar", ("h_max_m",), lambda c: _log(c["h_max_m"], 100.0), "log10 of the height of the shower maximum, m"
     ),
-    "stereo_angle": AuxiliaryInput(
+    "stereo_angle": _per_event(
         "scalar",
         ("stereo_angle_deg",),
         lambda c: np.sin(np.radians(c["stereo_angle_deg"])),

@@ -118,7 +118,7 @@ def prepare_events(batch: EventBatch, features: Columns | None, settings: InputS
         flags=_padded(flags),
         centre=torch.from_numpy(centre),
         present=torch.from_numpy(usable.any(axis=-1).astype(np.float32)),
-        auxiliary=torch.from_numpy(auxiliary_values(settings.auxiliary, columns)),
+        auxiliary=torch.from_numpy(auxiliary_values(settings.auxiliary, columns, batch.meta)),
     )
 
 

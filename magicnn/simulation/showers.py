@@ -14,7 +14,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magicnn.array import OBSERVATION_LEVEL_M, SITE, direction_vector, geographic_from_magnetic, pointing_basis
+from magicnn.array import (
+    FIELD_DOWN_UT,
+    FIELD_NORTH_UT,
+    OBSERVATION_LEVEL_M,
+    direction_vector,
+    geographic_from_magnetic,
+    pointing_basis,
+)
 from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.simulation.aiming import aimed_start
 from magicnn.simulation.atmosphere import Atmosphere, load_atmosphere, path_to_height_m
@@ -137,8 +144,8 @@ def environment(
     atmosphere: str = "magic-winter",
     mode: Literal["photoelectrons", "photons"] = "photoelectrons",
     observation_level_m: float = OBSERVATION_LEVEL_M,
-    field_north_ut: float = SITE.field_north_ut,
-    field_down_ut: float = SITE.field_down_ut,
+    field_north_ut: float = FIELD_NORTH_UT,
+    field_down_ut: float = FIELD_DOWN_UT,
     telescope_radius_m: float = TELESCOPE_RADIUS_M,
     view_radius_deg: float = 2.2,
     band_nm: tuple[float, float] = (290.0, 700.0),

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
+from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M, TelescopeArray
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.images.cleaning import CleaningSettings, clean
@@ -53,6 +54,16 @@ def assert_same(a, b):
     for name, values in a.columns.items():
         assert values.dtype == b[name].dtype
         np.testing.assert_array_equal(values, b[name], err_msg=name)
+
+
+def test_images_are_crossed_from_where_the_telescopes_stand(events, table):
+    """Twice the distance between the telescopes puts cores and maximum twice as far, directions stay."""
+    twice = TelescopeArray(tuple((2.0 * x, 2.0 * y, 2.0 * z) for x, y, z in TELESCOPES_M.tolist()), ground_m=100.0)
+    moved = extract_features(EventBatch(events.charge, events.time, events.columns, replace(events.meta, array=twice)))
+    assert np.isfinite(table["reco_core_x_m"]).any()
+    np.testing.assert_allclose(moved["reco_x_deg"], table["reco_x_deg"])
+    np.testing.assert_allclose(moved["reco_core_x_m"], 2.0 * table["reco_core_x_m"], rtol=1e-6)
+    np.testing.assert_allclose(moved["h_max_m"] - 100.0, 2.0 * (table["h_max_m"] - OBSERVATION_LEVEL_M), rtol=1e-6)
 
 
 def test_rows_are_the_events(events, table):

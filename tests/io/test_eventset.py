@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from magicnn.array import Site, TelescopeArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta, concatenate
@@ -127,6 +128,19 @@ def test_round_trip_of_any_batches(tmp_path_factory, sizes, telescopes, is_simul
         assert events.meta.telescopes == telescopes
         assert events.meta.camera.fingerprint == SMALL.camera.fingerprint
         assert np.array_equal(events.meta.camera.x_m, SMALL.camera.x_m)
+
+
+def test_positions_of_another_array_are_kept(tmp_path):
+    site = Site(latitude_deg=-24.7, longitude_deg=-70.3, height_m=2150.0, field_north_ut=None, declination_deg=0.5)
+    array = TelescopeArray(((0.1, 2.0, 3.0), (100.0, -50.0, 0.0), (1.0, 2.0, 1 / 3)), 2147.0, site)
+    meta = replace(SMALL, telescopes=("A", "B", "C"), array=array)
+    with EventSet(write(tmp_path / "e.h5", make_batch(4, meta=meta))) as events:
+        assert events.meta.layout == array
+    moved = replace(meta, array=replace(array, ground_m=0.0))
+    with EventSetWriter(tmp_path / "other.h5", meta) as writer:
+        writer.append(make_batch(4, meta=meta))
+        with pytest.raises(InputError, match="telescopes at other places cannot share an event set"):
+            writer.append(make_batch(4, 10, meta=moved))
 
 
 def make_mono(n_events, first_id, meta):
@@ -337,7 +351,7 @@ def changed_copy(path, folder, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f.attrs.__setitem__("version", 2), "event set format 2, this magicnn reads up to 1; update it"),
+        (lambda f: f.attrs.__setitem__("version", 3), "event set format 3, this magicnn reads up to 2; update it"),
         (lambda f: f.__delitem__("images/time"), "damaged event set"),
         (lambda f: f.__delitem__("meta"), "damaged event set"),
         (lambda f: f.__delitem__("events/true_pe"), "damaged event set"),

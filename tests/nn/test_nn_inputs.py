@@ -1,12 +1,14 @@
 """Prepared inputs: exact cuts and turns, channels, missing telescopes, auxiliary inputs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from magicnn.array import projected_baseline_m
+from magicnn.array import Site, TelescopeArray, projected_baseline_m
 from magicnn.errors import ConfigError, InputError
-from magicnn.events import EventBatch
+from magicnn.events import EventBatch, EventMeta
 from magicnn.hexgrid import HexGrid
 from magicnn.images.features import FeatureTable, extract_features
 from magicnn.nn.auxiliary import AUXILIARY, AuxiliaryLayout, auxiliary_values, required_columns
@@ -220,5 +222,24 @@ def test_normalisation_keeps_vectors_and_encodes_quantiles(magic_events):
 
 def test_values_without_bound_become_unknown():
     columns = {"size_main_island_pe": np.array([[0.0, 5.0]]), "size_pe": np.array([[0.0, 10.0]])}
-    found = auxiliary_values(["main_island"], columns)
+    found = auxiliary_values(["main_island"], columns, EventMeta("gamma", "test", True))
     np.testing.assert_array_equal(found, np.array([[np.nan, 0.5]], dtype=np.float32))
+
+
+def test_baselines_and_field_are_those_of_the_array():
+    places = ((0.0, 0.0, 0.0), (100.0, 0.0, 0.0), (0.0, 50.0, 10.0))
+    array = TelescopeArray(places, site=Site(field_north_ut=None))
+    meta = EventMeta("gamma", "test", True, telescopes=("A", "B", "C"), array=array)
+    columns = {"pointing_zenith_deg": np.array([0.0, 40.0]), "pointing_azimuth_deg": np.array([0.0, 90.0])}
+    assert AuxiliaryLayout.of(["baseline"], meta.telescopes).names == (
+        "baseline[B].x", "baseline[B].y", "baseline[C].x", "baseline[C].y",
+    )  # fmt: skip
+    found = auxiliary_values(["baseline", "field"], columns, meta)
+    np.testing.assert_allclose(found[0, :4], [-100.0, 0.0, 0.0, -50.0], atol=1e-5)
+    expected = projected_baseline_m(40.0, 90.0, [0.0, 50.0, 10.0])
+    np.testing.assert_allclose(found[1, 2:4], expected, rtol=1e-6)
+    assert np.isnan(found[:, 4:]).all()
+    with pytest.raises(InputError, match="nothing says where the telescopes A, B, C stand"):
+        auxiliary_values(["baseline"], columns, replace(meta, array=None))
+    mono = replace(meta, telescopes=("A",), array=TelescopeArray(places[:1]))
+    assert auxiliary_values(["baseline", "cos_zenith"], columns, mono).shape == (2, 1)
