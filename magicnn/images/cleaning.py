@@ -1,12 +1,10 @@
 """Image cleaning: MAGIC's sum cleaning with its times, plain two-level tail cuts, and islands.
 
-Everything works on the few pixels that matter: a batch of images is searched once for pixels above the lowest level,
-and from then on only lists of flat indices (image x pixel) are gathered, so no image is looped over.
+The loops over images and pixels are compiled; they go over a batch with the neighbour table of the camera.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -14,17 +12,20 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from magicnn.camera import Camera
+from magicnn.compiled import compiled
 from magicnn.config import Settings
 from magicnn.errors import InputError
 
-__all__ = ["MAGIC_CLEANING", "CleaningSettings", "clean", "islands_of", "label_islands", "sum_clean", "tailcuts_clean"]
+__all__ = ["MAGIC_CLEANING", "CleaningSettings", "clean", "label_islands", "sum_clean", "tailcuts_clean"]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating[Any]]
-Indices = NDArray[np.int64]
+Neighbours = NDArray[np.int32]
+Labels = NDArray[np.int16]
 
 _PAIR_CLIP = 1.1  # of the threshold of the sum; MARS writes it as 2.2 x threshold / 2
 _COMPACT_CLIP = 1.05  # of the threshold per pixel
+_N_STEPS = (0, 0, 6, 2, 3)  # around a pixel, to meet every group of 2, 3 and 4 pixels: pairs from their brighter end
 
 
 class CleaningSettings(Settings):
@@ -114,17 +115,9 @@ def tailcuts_clean(charge: Floats, camera: Camera, *, core_pe: float, boundary_p
         The last axis is not the pixels of the camera.
     """
     _check(charge, charge, camera)
-    flat_charge = np.ascontiguousarray(charge).ravel()
-    above = np.flatnonzero(flat_charge >= min(core_pe, boundary_pe))
-    around, exists = _neighbours_of(above, camera)
-    around_charge = flat_charge[around]
-    is_core = flat_charge[above] >= core_pe
-    has_core = np.any(exists & (around_charge >= core_pe), axis=1)
-    has_boundary = np.any(exists & (around_charge >= boundary_pe), axis=1)
-    is_boundary = flat_charge[above] >= boundary_pe
-    mask = np.zeros(flat_charge.size, dtype=bool)
-    mask[above[(is_core & has_boundary) | (is_boundary & has_core)]] = True
-    return mask.reshape(charge.shape)
+    mask = np.zeros(charge.shape, dtype=bool)
+    _tailcuts(_images(charge), camera.neighbours, core_pe, boundary_pe, mask.reshape(-1, camera.n_pixels))
+    return mask
 
 
 def sum_clean(charge: Floats, time: Floats, camera: Camera, settings: CleaningSettings = MAGIC_CLEANING) -> Bools:
@@ -162,25 +155,19 @@ def sum_clean(charge: Floats, time: Floats, camera: Camera, settings: CleaningSe
     magic-cta-pipe's transcription of MARS.
     """
     _check(charge, time, camera)
-    flat_charge = np.ascontiguousarray(charge).ravel()
-    flat_time = np.ascontiguousarray(time).ravel()
-    mask = np.zeros(flat_charge.size, dtype=bool)
-    _mark_groups(mask, flat_charge, flat_time, camera, settings)
-    core = _in_time(np.flatnonzero(mask), flat_charge, flat_time, camera, settings)
-    mask[:] = False
-    mask[core] = True
-    around, exists = _neighbours_of(core, camera)
-    core = core[np.any(mask[around] & exists, axis=1)]
-    mask[:] = False
-    mask[core] = True
-    around, exists = _neighbours_of(core, camera)
-    is_boundary = exists & (flat_charge[around] > settings.boundary_pe)
-    is_boundary &= np.abs(flat_time[around] - flat_time[core, None]) < settings.boundary_time_ns
-    mask[around[is_boundary]] = True
-    return mask.reshape(charge.shape)
+    mask = np.zeros(charge.shape, dtype=bool)
+    _sum_clean(
+        _images(charge),
+        _images(time),
+        camera.neighbours,
+        _group_rules(settings),
+        np.array([settings.core_pe, settings.boundary_pe, settings.core_time_ns, settings.boundary_time_ns]),
+        mask.reshape(-1, camera.n_pixels),
+    )
+    return mask
 
 
-def label_islands(mask: Bools, camera: Camera) -> NDArray[np.int16]:
+def label_islands(mask: Bools, camera: Camera) -> Labels:
     """Number the connected groups of pixels of each image.
 
     Parameters
@@ -201,48 +188,13 @@ def label_islands(mask: Bools, camera: Camera) -> NDArray[np.int16]:
         The last axis is not the pixels of the camera.
     """
     _check(mask, mask, camera)
-    pixels = np.flatnonzero(mask)
-    labels = np.zeros(mask.size, dtype=np.int16)
-    labels[pixels] = islands_of(pixels, camera)
-    return labels.reshape(mask.shape)
-
-
-def islands_of(pixels: Indices, camera: Camera) -> Indices:
-    """Number the islands of a list of pixels.
-
-    Parameters
-    ----------
-    pixels : int64 array, [n]
-        Flat indices, image number x P + pixel, increasing.
-    camera : Camera
-        Camera of all images.
-
-    Returns
-    -------
-    int64 array, [n]
-        Island of each pixel, counted from 1 in every image in the order of their first pixel.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    if not len(pixels):
-        return np.zeros(0, dtype=np.int64)
-    around, exists = _neighbours_of(pixels, camera, half=True)
-    rank = np.searchsorted(pixels, around)
-    linked = exists & (pixels[np.minimum(rank, len(pixels) - 1)] == around)
-    first = np.nonzero(linked)[0]
-    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, rank[linked])), shape=(len(pixels), len(pixels)))
-    _, label = connected_components(graph, directed=False)
-    # components may be numbered in any order: renumber by first pixel, then subtract what earlier images used up
-    _, first_node, component = np.unique(label, return_index=True, return_inverse=True)
-    order = np.empty(len(first_node), dtype=np.int64)
-    order[np.argsort(first_node)] = np.arange(len(first_node))
-    number = order[component]
-    image = pixels // camera.n_pixels
-    starts = np.flatnonzero(np.diff(image, prepend=-1))
-    lengths = np.diff(starts, append=len(pixels))
-    islands: Indices = number - np.repeat(number[starts], lengths) + 1
-    return islands
+    labels = np.zeros(mask.shape, dtype=np.int16)
+    _label_all(
+        np.ascontiguousarray(mask, dtype=bool).reshape(-1, camera.n_pixels),
+        camera.neighbours,
+        labels.reshape(-1, camera.n_pixels),
+    )
+    return labels
 
 
 def _check(charge: NDArray[Any], time: NDArray[Any], camera: Camera) -> None:
@@ -253,100 +205,164 @@ def _check(charge: NDArray[Any], time: NDArray[Any], camera: Camera) -> None:
         )
 
 
-@lru_cache(maxsize=8)
-def _neighbour_offsets(camera: Camera) -> tuple[Indices, Bools]:
-    """Distance in pixel index to each neighbour, [P, 6], 0 where there is none, and which exist."""
-    exists = camera.neighbours >= 0
-    own = np.arange(camera.n_pixels)[:, None]
-    return np.where(exists, camera.neighbours - own, 0).astype(np.int64), exists
+def _images(values: Floats) -> Floats:
+    """The same numbers as [n, P] in the floats that the kernels are compiled for."""
+    dtype = np.result_type(values.dtype.newbyteorder("="), np.float32)
+    return np.ascontiguousarray(values, dtype=dtype).reshape(-1, values.shape[-1])
 
 
-def _neighbours_of(pixels: Indices, camera: Camera, *, half: bool = False) -> tuple[Indices, Bools]:
-    """Flat indices of the neighbours, [n, 6] ([n, 3] for every pair once), the pixel itself where there is none."""
-    offsets, exists = _neighbour_offsets(camera)
-    pixel = pixels % camera.n_pixels
-    directions = slice(0, 3 if half else 6)
-    return pixels[:, None] + offsets[pixel, directions], exists[pixel, directions]
-
-
-@lru_cache(maxsize=8)
-def _compact_groups(camera: Camera) -> tuple[tuple[Indices, Bools], tuple[Indices, Bools]]:
-    """Index distances from a pixel to the rest of its triangles, [P, 2, 2], and rhombi, [P, 3, 3]; which exist.
-
-    Steps to neighbours are in angular order, so steps k and k + 1 close a triangle; a rhombus is an edge (step k)
-    with the two pixels that touch both its ends (steps k - 1 and k + 1). Each group appears at one of its pixels.
-    """
-    offsets, exists = _neighbour_offsets(camera)
-    triangles = np.array([[0, 1], [1, 2]])
-    rhombi = np.array([[5, 0, 1], [0, 1, 2], [1, 2, 3]])
-    whole_triangles: Bools = np.all(exists[:, triangles], axis=-1)
-    whole_rhombi: Bools = np.all(exists[:, rhombi], axis=-1)
-    return (offsets[:, triangles], whole_triangles), (offsets[:, rhombi], whole_rhombi)
-
-
-def _mark_groups(mask: Bools, charge: Floats, time: Floats, camera: Camera, settings: CleaningSettings) -> None:
-    """Set the pixels of every group that passes; only pixels that can carry a group are looked at."""
+def _group_rules(settings: CleaningSettings) -> NDArray[np.float64]:
+    """Least charge of a pixel to look from, threshold of the sum, clip and window of pairs, triangles and rhombi."""
     pair_sum = 2.0 * settings.pair_pe
-    pair_clip = _PAIR_CLIP * pair_sum
-    compact = []
-    for shape, level, window_ns in zip(
-        _compact_groups(camera),
-        (settings.triple_pe, settings.quad_pe),
-        (settings.triple_window_ns, settings.quad_window_ns),
-        strict=True,
+    rules = [(settings.pair_pe, pair_sum, _PAIR_CLIP * pair_sum, settings.pair_window_ns)]
+    for size, level, window_ns in (
+        (3, settings.triple_pe, settings.triple_window_ns),
+        (4, settings.quad_pe, settings.quad_window_ns),
     ):
-        size = shape[0].shape[-1] + 1
+        clip = _COMPACT_CLIP * level
         # with all others at the clip, a pixel still has to bring the rest
-        least = size * level - (size - 1) * _COMPACT_CLIP * level
-        compact.append((shape, size * level, _COMPACT_CLIP * level, least, window_ns))
-    # one search of all pixels; everything after it works on lists
-    candidates = np.flatnonzero(charge > min(settings.pair_pe, *(least for *_, least, _ in compact)))
-    candidate_charge = charge[candidates]
-
-    seeds = candidates[candidate_charge > settings.pair_pe]
-    around, exists = _neighbours_of(seeds, camera)
-    pairs = np.stack([np.broadcast_to(seeds[:, None], around.shape)[exists], around[exists]], axis=1)
-    _mark(mask, pairs, charge, time, pair_clip, pair_sum, settings.pair_window_ns)
-    for (offsets, complete), threshold, clip, least, window_ns in compact:
-        seeds = candidates[candidate_charge > least]
-        pixel = seeds % camera.n_pixels
-        which, slot = np.nonzero(complete[pixel])
-        start = seeds[which]
-        groups = np.concatenate([start[:, None], start[:, None] + offsets[pixel[which], slot]], axis=1)
-        _mark(mask, groups, charge, time, clip, threshold, window_ns)
+        rules.append((size * level - (size - 1) * clip, size * level, clip, window_ns))
+    return np.array(rules)
 
 
-def _mark(
-    mask: Bools, groups: Indices, charge: Floats, time: Floats, clip_pe: float, threshold_pe: float, window_ns: float
+@compiled
+def _tailcuts(charge: Floats, neighbours: Neighbours, core_pe: float, boundary_pe: float, mask: Bools) -> None:
+    lowest = min(core_pe, boundary_pe)
+    for image in range(len(charge)):
+        q = charge[image]
+        for pixel in range(len(q)):
+            if q[pixel] >= lowest:
+                has_core, has_boundary = False, False
+                for near in neighbours[pixel]:
+                    if near >= 0:
+                        has_core |= q[near] >= core_pe
+                        has_boundary |= q[near] >= boundary_pe
+                is_core, is_boundary = q[pixel] >= core_pe, q[pixel] >= boundary_pe
+                mask[image, pixel] = (is_core and has_boundary) or (is_boundary and has_core)
+
+
+@compiled
+def _sum_clean(
+    charge: Floats,
+    time: Floats,
+    neighbours: Neighbours,
+    groups: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    mask: Bools,
 ) -> None:
-    clipped = np.minimum(charge[groups], clip_pe)
-    total = clipped.sum(axis=1)
-    bright = total > threshold_pe
-    groups, clipped, total = groups[bright], clipped[bright], total[bright]
-    times = time[groups]
-    mean = (clipped * times).sum(axis=1) / total
-    together = np.all(np.abs(times - mean[:, None]) < window_ns, axis=1)
-    mask[groups[together]] = True
+    """Set the pixels of all images that survive; ``levels`` are core_pe, boundary_pe and their times."""
+    core_pe, boundary_pe, core_ns, boundary_ns = levels
+    for image in range(len(charge)):
+        q, t, kept = charge[image], time[image], mask[image]
+        _mark_groups(q, t, neighbours, groups, kept)
+        if kept.any():
+            _drop_late(q, t, neighbours, 2.0 * core_pe, core_ns, kept)
+            _add_boundary(q, t, neighbours, boundary_pe, boundary_ns, kept)
 
 
-def _in_time(core: Indices, charge: Floats, time: Floats, camera: Camera, settings: CleaningSettings) -> Indices:
-    """Core pixels close in time to the brightest island of their image."""
-    if not len(core):
-        return core
-    image = core // camera.n_pixels
-    starts = np.flatnonzero(np.diff(image, prepend=-1))
-    count = np.diff(starts, append=len(core))
-    island = islands_of(core, camera)
-    # a running number of all islands of all images, so that their charges can be summed in one go
-    last = np.maximum.reduceat(island, starts)
-    base = np.cumsum(last) - last
-    running = island - 1 + np.repeat(base, count)
-    core_charge = charge[core].astype(np.float64)
-    size = np.bincount(running, weights=core_charge)
-    owner = np.repeat(np.arange(len(starts)), last)
-    order = np.lexsort((-np.arange(len(size)), size, owner))
-    brightest = order[np.cumsum(last) - 1]
-    weight = np.where(running == np.repeat(brightest, count), core_charge**2, 0.0)
-    mean_time = np.add.reduceat(weight * time[core], starts) / np.add.reduceat(weight, starts)
-    limit = np.where(core_charge < 2.0 * settings.core_pe, settings.core_time_ns, 2.0 * settings.core_time_ns)
-    return core[np.abs(time[core] - np.repeat(mean_time, count)) < limit]
+@compiled
+def _mark_groups(q: Floats, t: Floats, neighbours: Neighbours, groups: NDArray[np.float64], kept: Bools) -> None:
+    """Set the pixels of every pair, triangle and rhombus that passes.
+
+    Neighbours are in angular order, so steps k and k + 1 close a triangle; a rhombus is an edge (step k) with the two
+    pixels that touch both its ends (steps k - 1 and k + 1). Every triangle and rhombus is met at one of its pixels.
+    """
+    members = np.empty(4, np.int64)
+    lowest = groups[:, 0].min()
+    for pixel in range(len(q)):
+        if q[pixel] > lowest:
+            members[0] = pixel
+            for size in range(2, 5):
+                if q[pixel] > groups[size - 2, 0]:
+                    for k in range(_N_STEPS[size]):
+                        members[1] = neighbours[pixel, k]
+                        if size > 2:
+                            members[2] = neighbours[pixel, k + 1]
+                        if size > 3:
+                            members[3] = neighbours[pixel, k - 1]
+                        _mark(q, t, members, size, groups, kept)
+
+
+@compiled
+def _mark(
+    q: Floats, t: Floats, members: NDArray[np.int64], size: int, groups: NDArray[np.float64], kept: Bools
+) -> None:
+    """Set the pixels of a group if all exist and they are bright together and at the same time."""
+    threshold, clip, window_ns = groups[size - 2, 1], groups[size - 2, 2], groups[size - 2, 3]
+    total, moment = 0.0, 0.0
+    for i in range(size):
+        pixel = members[i]
+        if pixel < 0:
+            return
+        clipped = clip if q[pixel] > clip else np.float64(q[pixel])
+        total += clipped
+        moment += clipped * t[pixel]
+    if not total > threshold:
+        return
+    for i in range(size):
+        if not abs(t[members[i]] - moment / total) < window_ns:
+            return
+    for i in range(size):
+        kept[members[i]] = True
+
+
+@compiled
+def _drop_late(q: Floats, t: Floats, neighbours: Neighbours, bright_pe: float, limit_ns: float, kept: Bools) -> None:
+    """Drop pixels that are far in time from the brightest island, then those that touch no other one."""
+    labels = np.zeros(len(q), np.int16)
+    size = np.zeros(_label(kept, neighbours, labels))
+    for pixel in range(len(q)):
+        if kept[pixel]:
+            size[labels[pixel] - 1] += q[pixel]
+    main = np.argmax(size) + 1
+    total, moment = 0.0, 0.0
+    for pixel in range(len(q)):
+        if labels[pixel] == main:
+            weight = np.float64(q[pixel]) ** 2
+            total += weight
+            moment += weight * t[pixel]
+    for pixel in range(len(q)):
+        if kept[pixel]:
+            kept[pixel] = abs(t[pixel] - moment / total) < (limit_ns if q[pixel] < bright_pe else 2.0 * limit_ns)
+    for pixel in range(len(q)):
+        if kept[pixel]:
+            kept[pixel] = False
+            for near in neighbours[pixel]:
+                kept[pixel] |= near >= 0 and kept[near]
+
+
+@compiled
+def _add_boundary(
+    q: Floats, t: Floats, neighbours: Neighbours, boundary_pe: float, limit_ns: float, kept: Bools
+) -> None:
+    for core in np.flatnonzero(kept):
+        for near in neighbours[core]:
+            if near >= 0 and q[near] > boundary_pe and abs(t[near] - t[core]) < limit_ns:
+                kept[near] = True
+
+
+@compiled
+def _label_all(mask: Bools, neighbours: Neighbours, labels: Labels) -> None:
+    for image in range(len(mask)):
+        _label(mask[image], neighbours, labels[image])
+
+
+@compiled
+def _label(kept: Bools, neighbours: Neighbours, labels: Labels) -> int:
+    """Number the islands of one image in the order of their first pixel; return how many there are."""
+    reached = np.empty(len(kept), np.int64)
+    n_islands = 0
+    for first in range(len(kept)):
+        if kept[first] and labels[first] == 0:
+            n_islands += 1
+            labels[first] = n_islands
+            reached[0] = first
+            n_left = 1
+            while n_left > 0:
+                n_left -= 1
+                for near in neighbours[reached[n_left]]:
+                    if near >= 0 and kept[near] and labels[near] == 0:
+                        labels[near] = n_islands
+                        reached[n_left] = near
+                        n_left += 1
+    return n_islands

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from magicnn.camera import Camera
+from magicnn.images.cleaning import clean
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,31 @@ def images(camera):
     time[np.isnan(charge)] = np.nan
     time[np.random.default_rng(12).random(time.shape) < 0.01] = np.nan
     return charge, time
+
+
+@pytest.fixture(scope="session")
+def many_images(camera):
+    """Charge, time and mask, [2000, 1039]: cleaned images, random ones, and the edges of what an image can be."""
+    rng = np.random.default_rng(3)
+    charge, time = make_images(camera, 1300, 21)
+    charge = np.maximum(charge, 0.01)  # a bright pixel can bring any neighbour in; ctapipe refuses negative charges
+    mask = clean(charge, time, camera)
+    share = np.repeat([0.004, 0.02, 0.5, 1.0, 0.0, 0.0, 0.0], 100)[:, None]
+    odd = rng.random((700, camera.n_pixels)) < share
+    for i in range(500, 600):
+        odd[i, rng.integers(camera.n_pixels)] = True
+    for i in range(600, 700):
+        pixel, direction = rng.integers(200), rng.integers(6)
+        for _ in range(rng.integers(2, 8)):
+            odd[i, pixel] = True
+            pixel = camera.neighbours[pixel, direction]
+    charge = np.concatenate([charge, rng.gamma(1.5, 8.0, odd.shape)])
+    time = np.concatenate([time, rng.uniform(0.0, 30.0, odd.shape)])
+    mask = np.concatenate([mask, odd])
+    unusable = (rng.random(charge.shape) < 0.02) & (np.arange(2000) % 5 == 0)[:, None]
+    charge[unusable] = np.nan
+    time[rng.random(time.shape) < 0.01] = np.nan
+    return charge, time, mask
 
 
 @pytest.fixture(scope="session")

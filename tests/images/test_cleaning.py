@@ -173,9 +173,9 @@ def test_tail_cuts_equal_ctapipe(camera, images, make_geometry):
 
     charge = np.nan_to_num(images[0], nan=-100.0)
     geometry = make_geometry(camera)
-    for core, boundary in ((6.0, 3.5), (8.0, 4.0), (10.0, 5.0)):
+    for core, boundary in ((6.0, 3.5), (8.0, 4.0), (10.0, 5.0), (4.0, 4.0), (3.0, 6.0), (0.5, 0.2), (1e5, 1e4)):
         ours = tailcuts_clean(charge, camera, core_pe=core, boundary_pe=boundary)
-        for i in range(100):
+        for i in range(300):
             np.testing.assert_array_equal(
                 ours[i], theirs(geometry, charge[i], picture_thresh=core, boundary_thresh=boundary)
             )
@@ -189,11 +189,10 @@ def test_tail_cuts_take_unusable_pixels_as_dark(camera, images):
     )
 
 
-def test_islands_equal_ctapipe(camera, images, make_geometry):
+def test_islands_equal_ctapipe(camera, many_images, make_geometry):
     from ctapipe.image import number_of_islands
 
-    charge, time = images
-    mask = clean(charge, time, camera)
+    *_, mask = many_images
     labels = label_islands(mask, camera)
     geometry = make_geometry(camera)
     counts = []
@@ -201,7 +200,7 @@ def test_islands_equal_ctapipe(camera, images, make_geometry):
         n_islands, theirs = number_of_islands(geometry, mask[i])
         np.testing.assert_array_equal(labels[i], theirs)
         counts.append(n_islands)
-    assert max(counts) >= 2
+    assert {0, 1, 2, 3} < set(counts)
 
 
 @settings(max_examples=30, deadline=None)
