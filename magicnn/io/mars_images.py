@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from magicnn.errors import InputError
 from magicnn.io.mars_monitor import N_PIXELS
 from magicnn.io.rootfiles import RootTree
+from magicnn.io.sanity import blank_impossible_pixels
 
 __all__ = ["read_images"]
 
@@ -54,16 +55,21 @@ def read_images(
     """
     wanted, place = np.unique(rows, return_inverse=True)
     spans = np.split(wanted, np.flatnonzero(np.diff(wanted) > _MAX_GAP) + 1)
-    parts = [_read_span(events, span) for span in spans if len(span)]
-    charge = np.concatenate([c for c, _ in parts])
-    time = np.concatenate([t for _, t in parts])
-    unusable = is_bad[None, :] | ~np.isfinite(charge)
-    charge[unusable] = np.nan
-    time[unusable | ~((time >= 0.0) & (time < n_slices))] = np.nan
+    parts = [_read_span(events, span, is_bad) for span in spans if len(span)]
+    charge = np.concatenate([c for c, _, _ in parts])
+    time = np.concatenate([t for _, t, _ in parts])
+    n_wrong = sum(wrong for _, _, wrong in parts)
+    if n_wrong:
+        _log.warning("%s: %d pixels with impossible charges are taken as unusable", events.path, n_wrong)
+    charge[:, is_bad] = np.nan
+    time[np.isnan(charge) | ~((time >= 0.0) & (time < n_slices))] = np.nan
     return charge[place], time[place]
 
 
-def _read_span(events: RootTree, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _read_span(
+    events: RootTree, rows: NDArray[np.int64], is_bad: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
+    """Charge, time and the number of impossible charges of consecutive events."""
     is_star = _CHARGE not in events and _STAR_CHARGE in events
     charge_name = _STAR_CHARGE if is_star else _CHARGE
     charge = events.pixels(charge_name, rows)
@@ -78,7 +84,8 @@ def _read_span(events: RootTree, rows: NDArray[np.int64]) -> tuple[NDArray[np.fl
         order = events.pixels(_PIXEL_ID, rows[:1])[0]
         if not np.array_equal(order, np.arange(len(order))):
             raise InputError(f"{events.path}: branch {_PIXEL_ID!r} does not count up: pixels in an unknown order")
-    charge = charge[:, :N_PIXELS].astype(np.float32)
+    charge, time = (pixels[:, :N_PIXELS].astype(np.float32) for pixels in (charge, time))
+    n_wrong = blank_impossible_pixels(charge, time, known_bad=is_bad)
     if _RING in events:
         charge[events.pixels(_RING, rows)[:, :N_PIXELS] < 0] = np.nan
-    return charge, time[:, :N_PIXELS].astype(np.float32)
+    return charge, time, n_wrong

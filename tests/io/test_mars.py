@@ -356,7 +356,7 @@ def mc_columns(telescope, numbers, rows, *, particle=1):
     columns = event_columns(telescope, numbers)
     columns |= {f"MMcEvt.{name}": values[rows] for name, values in TRUTH.items()}
     columns["MMcEvt.fPartId"] = np.full(len(numbers), particle, dtype=np.int32)
-    columns["MMcEvt.fImpact"] = (TRUTH["fCoreX"][rows] + 100.0 * telescope).astype(np.float32)
+    columns["MMcEvt.fImpact"] = (np.abs(TRUTH["fCoreX"][rows]) + 100.0 * telescope).astype(np.float32)
     return columns
 
 
@@ -413,8 +413,8 @@ def test_simulated_truth_in_our_units_and_frames(simulated):
     np.testing.assert_allclose(events["true_zenith_deg"], [36.0, 36.0, 36.5], rtol=1e-6)
     # momentum to magnetic north (phi 0): from magnetic south, 173 deg; to magnetic west (90): from the east, 83 deg
     np.testing.assert_allclose(events["true_azimuth_deg"], [173.0, 173.0, 83.0], rtol=1e-6)
-    np.testing.assert_allclose(events["true_impact_m"][:, 0], np.array([10000.0, 0.0, -5000.0]) / 100 + 1)
-    np.testing.assert_allclose(events["true_impact_m"][:, 1], np.array([10000.0, 0.0, -5000.0]) / 100 + 2)
+    np.testing.assert_allclose(events["true_impact_m"][:, 0], np.array([10000.0, 0.0, 5000.0]) / 100 + 1)
+    np.testing.assert_allclose(events["true_impact_m"][:, 1], np.array([10000.0, 0.0, 5000.0]) / 100 + 2)
     np.testing.assert_allclose(events["true_first_interaction_m"], [21000.0, 21000.0, 18000.0], rtol=1e-6)
     np.testing.assert_allclose(events["true_xmax_gcm2"], [250.0, 250.0, 320.0])
     # magnetic north lies 7 deg west of north: a core 100 m to magnetic north is north and a little west
