@@ -33,6 +33,7 @@ __all__ = [
     "pointing_basis",
     "projected_baseline_m",
     "projected_field_ut",
+    "separation_deg",
     "sky_from_camera",
     "wrapped_degrees",
 ]
@@ -151,6 +152,16 @@ def direction_vector(zenith_deg: ArrayLike, azimuth_deg: ArrayLike) -> Floats:
     zenith, azimuth = np.radians(zenith_deg), np.radians(azimuth_deg)
     sin = np.sin(zenith)
     return np.stack(np.broadcast_arrays(sin * np.cos(azimuth), -sin * np.sin(azimuth), np.cos(zenith)), axis=-1)
+
+
+def separation_deg(
+    zenith_deg: ArrayLike, azimuth_deg: ArrayLike, other_zenith_deg: ArrayLike, other_azimuth_deg: ArrayLike
+) -> Floats:
+    """Angle between directions, [...], degrees; its square is MAGIC's theta2 when the other one is the source."""
+    difference = direction_vector(zenith_deg, azimuth_deg) - direction_vector(other_zenith_deg, other_azimuth_deg)
+    # from the chord: the angle between nearly equal directions has no digits left in its cosine
+    half_chord = np.minimum(np.linalg.norm(difference, axis=-1) / 2.0, 1.0)
+    return np.asarray(np.degrees(2.0 * np.arcsin(half_chord)))
 
 
 def pointing_basis(zenith_deg: ArrayLike, azimuth_deg: ArrayLike) -> Floats:

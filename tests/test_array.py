@@ -79,3 +79,12 @@ def test_projected_vectors_at_zenith():
     field = array.projected_field_ut(0.0, 0.0)
     assert np.hypot(*field) == pytest.approx(29.5)
     assert np.hypot(*array.projected_field_ut(90 - np.degrees(np.arctan2(23.0, 29.5)), 180.0 - 7.0)) < 1.0
+
+
+def test_separation_keeps_its_digits_from_nearly_equal_to_opposite_directions():
+    small = separation_deg(40.0, 120.0, 40.0 + 1e-7, 120.0)
+    assert small == pytest.approx(1e-7, rel=1e-6)
+    assert separation_deg(90.0, 0.0, 90.0, 90.0) == pytest.approx(90.0)
+    assert separation_deg(90.0, 0.0, 90.0, 180.0) == pytest.approx(180.0)
+    assert separation_deg([0.0, 30.0], [10.0, 0.0], 0.0, 0.0) == pytest.approx([0.0, 30.0])
+    assert np.isnan(separation_deg(np.nan, 0.0, 0.0, 0.0))

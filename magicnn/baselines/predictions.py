@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.array import direction_vector
+from magicnn.array import separation_deg
 from magicnn.errors import ConfigError
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import STANDARD_QUALITY, QualitySettings, cut_flow, passes_quality
@@ -109,11 +109,8 @@ def event_columns(features: FeatureTable, quality: QualitySettings = STANDARD_QU
         columns["reco_zenith_deg"] = features["disp_zenith_deg"]
         columns["reco_azimuth_deg"] = features["disp_azimuth_deg"]
     if "true_zenith_deg" in features:
-        reco = direction_vector(columns["reco_zenith_deg"], columns["reco_azimuth_deg"])
-        true = direction_vector(features["true_zenith_deg"], features["true_azimuth_deg"])
-        # from the chord: the angle between nearly equal directions has no digits left in its cosine
-        chord = np.linalg.norm(reco - true, axis=-1)
-        columns["theta2_deg2"] = np.degrees(2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0))) ** 2
+        reco = columns["reco_zenith_deg"], columns["reco_azimuth_deg"]
+        columns["theta2_deg2"] = separation_deg(*reco, features["true_zenith_deg"], features["true_azimuth_deg"]) ** 2
     columns["size_min_pe"] = features["size_pe"].min(axis=1)
     columns["is_valid"] = passes_quality(features, quality)
     return columns

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from magicnn.array import separation_deg
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError, nearest_names
 from magicnn.events import SCHEMA, ColumnSpec, EventBatch, EventMeta, event_weight, joined_meta, require_columns
@@ -45,6 +46,12 @@ def _specs() -> dict[str, ColumnSpec]:
     return specs
 
 
+_TRUTH = {
+    "theta2_deg2": ColumnSpec(
+        "float64", "deg2", "squared angle of the direction by crossed axes to the true one", is_truth=True
+    )
+}
+
 _LEARNT = {
     "disp_x_deg": ColumnSpec("float64", "deg", "direction by DISP, camera x"),
     "disp_y_deg": ColumnSpec("float64", "deg", "direction by DISP, camera y"),
@@ -56,7 +63,7 @@ _LEARNT = {
 
 
 FEATURES: Mapping[str, ColumnSpec] = MappingProxyType(
-    {**_specs(), **_LEARNT, **{name: spec for name, spec in SCHEMA.items() if spec.shape != "pixel"}}
+    {**_specs(), **_TRUTH, **_LEARNT, **{name: spec for name, spec in SCHEMA.items() if spec.shape != "pixel"}}
 )
 """Every column that a feature table may have: image and stereo parameters, what a trained reconstruction adds
 (`magicnn.baselines.disp`), and the columns of events."""
@@ -232,6 +239,9 @@ def _features_of(batch: EventBatch, settings: FeatureSettings) -> dict[str, NDAr
         settings=settings.stereo,
     )
     columns = {**images, **stereo, **{n: v for n, v in batch.columns.items() if n in FEATURES}}
+    if "true_zenith_deg" in columns:
+        reco, true = ((columns[f"{k}_zenith_deg"], columns[f"{k}_azimuth_deg"]) for k in ("reco", "true"))
+        columns["theta2_deg2"] = separation_deg(*reco, *true) ** 2
     return {name: np.asarray(values, dtype=FEATURES[name].dtype) for name, values in columns.items()}
 
 

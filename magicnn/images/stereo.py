@@ -17,6 +17,7 @@ from pydantic import Field
 from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M, direction_vector, impact_m, pointing_basis, sky_from_camera
 from magicnn.config import Settings
 from magicnn.errors import InputError
+from magicnn.images.cherenkov import cherenkov_pool
 
 __all__ = ["STEREO_PARAMETERS", "StereoSettings", "geometry_from_direction", "reconstruct"]
 
@@ -31,6 +32,8 @@ STEREO_PARAMETERS: dict[str, tuple[str, str]] = {
     "reco_core_y_m": ("m", "reconstructed core on the ground, geographic west"),
     "impact_m": ("m", "distance of the telescope to the reconstructed axis"),
     "h_max_m": ("m", "height above sea level where the lines of sight to the centres of gravity meet"),
+    "cherenkov_radius_m": ("m", "radius of the Cherenkov ring on the ground of an 86 MeV electron at h_max"),
+    "cherenkov_density_m2": ("1/m2", "photons per square metre in the ring of that electron, 300 to 600 nm"),
     "stereo_angle_deg": ("deg", "largest angle between two image axes in the camera"),
     "is_stereo": ("", "two images with an axis, at an angle that lets them be crossed"),
 }
@@ -38,15 +41,16 @@ STEREO_PARAMETERS: dict[str, tuple[str, str]] = {
 
 
 class StereoSettings(Settings):
-    """When two images can be crossed."""
+    """When two images can be crossed, and the air."""
 
     min_stereo_angle_deg: float = Field(
         default=0.1, ge=0, lt=90, description="image axes at a smaller angle count as parallel, deg (6 arcmin)"
     )
+    atmosphere: str = Field(default="magic-winter", description="air that the Cherenkov light passes")
 
 
 STANDARD_STEREO = StereoSettings()
-"""MAGIC's limit of 6 arcmin."""
+"""MAGIC's limit of 6 arcmin, and its winter."""
 
 
 def reconstruct(
@@ -71,7 +75,7 @@ def reconstruct(
     ground_m : float
         Height above sea level of z = 0.
     settings : StereoSettings
-        When images count as parallel.
+        When images count as parallel, and the air.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def reconstruct(
     ------
     InputError
         The number of telescopes of the images and of the positions differ.
+    ConfigError
+        There is no atmosphere of that name.
 
     Notes
     -----
@@ -91,7 +97,8 @@ def reconstruct(
     ``HillasReconstructor``; with two telescopes there is one crossing. The core is where the axis meets z = 0, found
     from the planes themselves; ctapipe projects along the pointing instead of the shower, which is the same for
     showers parallel to the pointing or from the zenith. ``h_max_m`` is the point closest to all lines of sight
-    to the centres of gravity, as in ctapipe.
+    to the centres of gravity, as in ctapipe. The Cherenkov ring (`magicnn.images.cherenkov.cherenkov_pool`) is that at
+    the zenith distance of the reconstructed direction.
     """
     columns = {n: np.asarray(parameters[n], dtype=np.float64) for n in _NEEDED}
     positions = np.asarray(telescopes_m, dtype=np.float64)
@@ -115,11 +122,15 @@ def reconstruct(
     sight = _sight(columns["cog_x_deg"], columns["cog_y_deg"], basis)
     use = has_axis & is_stereo[:, None]
     geometry = _geometry(reco_x, reco_y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
+    h_max = _meeting_point(sight, positions, use)[:, 2] + ground_m
+    radius, density = cherenkov_pool(h_max, geometry["reco_zenith_deg"], settings.atmosphere, ground_m=ground_m)
     return {
         "reco_x_deg": reco_x,
         "reco_y_deg": reco_y,
         **geometry,
-        "h_max_m": _meeting_point(sight, positions, use)[:, 2] + ground_m,
+        "h_max_m": h_max,
+        "cherenkov_radius_m": radius,
+        "cherenkov_density_m2": density,
         "stereo_angle_deg": stereo_angle,
         "is_stereo": is_stereo,
     }

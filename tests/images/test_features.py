@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M, TelescopeArray
+from magicnn.array import OBSERVATION_LEVEL_M, TELESCOPES_M, TelescopeArray, sky_from_camera
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.images.cleaning import CleaningSettings, clean
@@ -77,6 +77,20 @@ def test_rows_are_the_events(events, table):
     np.testing.assert_array_equal(table["h_max_m"], stereo["h_max_m"])
     np.testing.assert_array_equal(table["is_stereo"], stereo["is_stereo"])
     assert table["is_stereo"].sum() > 100
+
+
+def test_theta2_is_given_where_the_true_direction_is_known(events, table):
+    assert "theta2_deg2" not in table
+    n = len(events)
+    offset = np.random.default_rng(9).uniform(0.0, 1.0, (2, n))
+    zenith, azimuth = sky_from_camera(*offset, events["pointing_zenith_deg"], events["pointing_azimuth_deg"])
+    known = replace(events, columns={**events.columns, "true_zenith_deg": zenith, "true_azimuth_deg": azimuth})
+    theta2 = extract_features(known)["theta2_deg2"]
+    x, y = table["reco_x_deg"] - offset[0], table["reco_y_deg"] - offset[1]
+    near = np.hypot(table["reco_x_deg"], table["reco_y_deg"]) < 1.5
+    assert near.sum() > 30
+    np.testing.assert_allclose(theta2[near], (x**2 + y**2)[near], rtol=5e-3)
+    np.testing.assert_array_equal(np.isnan(theta2), ~table["is_stereo"])
 
 
 def test_missing_telescope_and_empty_images_are_nan(table):

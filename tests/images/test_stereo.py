@@ -15,7 +15,8 @@ from magicnn.array import (
     pointing_basis,
     sky_from_camera,
 )
-from magicnn.errors import InputError
+from magicnn.errors import ConfigError, InputError
+from magicnn.images.cherenkov import cherenkov_pool
 from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, geometry_from_direction, reconstruct
 
 SQUARE = np.array([[60.0, 0.0, 0.0], [0.0, 60.0, 5.0], [-60.0, 0.0, -3.0], [0.0, -60.0, 0.0]])
@@ -79,6 +80,31 @@ def test_projected_axes_are_found_again(telescopes):
     np.testing.assert_allclose(y[good], true["y_deg"][good], atol=1e-6)
     expected = impact_m(true["core_x"], true["core_y"], zenith, azimuth, telescopes)
     np.testing.assert_allclose(reco["impact_m"][good], expected[good], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("atmosphere", "ground_m"), [("magic-winter", OBSERVATION_LEVEL_M), ("magic-summer", 1800.0)])
+def test_cherenkov_ring_is_that_at_the_maximum_and_the_direction_found(atmosphere, ground_m):
+    true = showers(50, 13)
+    images = project(**true)
+    reco = reconstruct(
+        images,
+        true["pointing_zenith"],
+        true["pointing_azimuth"],
+        ground_m=ground_m,
+        settings=StereoSettings(atmosphere=atmosphere),
+    )
+    radius, density = cherenkov_pool(reco["h_max_m"], reco["reco_zenith_deg"], atmosphere, ground_m=ground_m)
+    np.testing.assert_array_equal(reco["cherenkov_radius_m"], radius)
+    np.testing.assert_array_equal(reco["cherenkov_density_m2"], density)
+    good = reco["is_stereo"]
+    assert (radius[good] > 30.0).all()
+    np.testing.assert_array_equal(np.isfinite(density), good)
+
+
+def test_unknown_atmosphere_is_named():
+    images = project(**showers(1, 14))
+    with pytest.raises(ConfigError, match=r"magic-wintr.*did you mean 'magic-winter'"):
+        reconstruct(images, np.zeros(1), np.zeros(1), settings=StereoSettings(atmosphere="magic-wintr"))
 
 
 def test_known_direction_gives_core_and_impact():
