@@ -82,9 +82,9 @@ def test_projected_vectors_at_zenith():
 
 
 def test_separation_keeps_its_digits_from_nearly_equal_to_opposite_directions():
-    small = separation_deg(40.0, 120.0, 40.0 + 1e-7, 120.0)
+    small = array.separation_deg(40.0, 120.0, 40.0 + 1e-7, 120.0)
     assert small == pytest.approx(1e-7, rel=1e-6)
-    assert separation_deg(90.0, 0.0, 90.0, 90.0) == pytest.approx(90.0)
-    assert separation_deg(90.0, 0.0, 90.0, 180.0) == pytest.approx(180.0)
-    assert separation_deg([0.0, 30.0], [10.0, 0.0], 0.0, 0.0) == pytest.approx([0.0, 30.0])
-    assert np.isnan(separation_deg(np.nan, 0.0, 0.0, 0.0))
+    assert array.separation_deg(90.0, 0.0, 90.0, 90.0) == pytest.approx(90.0)
+    assert array.separation_deg(90.0, 0.0, 90.0, 180.0) == pytest.approx(180.0)
+    assert array.separation_deg([0.0, 30.0], [10.0, 0.0], 0.0, 0.0) == pytest.approx([0.0, 30.0])
+    assert np.isnan(array.separation_deg(np.nan, 0.0, 0.0, 0.0))
