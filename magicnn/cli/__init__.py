@@ -19,6 +19,7 @@ from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
 from magicnn.cli.export import export
 from magicnn.cli.info import info
+from magicnn.cli.irf import irf
 from magicnn.cli.predict import predict
 from magicnn.cli.report import report
 from magicnn.cli.run import run
@@ -108,7 +109,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-for _command in (simulate, convert, info, train, baseline, predict, evaluate, report, export, run):
+for _command in (simulate, convert, info, train, baseline, predict, evaluate, irf, report, export, run):
     app.command()(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
 app.add_typer(bench)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from magicnn.images.features import FeatureTable
     from magicnn.io.base import Reader
 
-__all__ = ["load_features", "require_distinct", "require_event_set_name"]
+__all__ = ["load_features", "named_pairs", "number_ranges", "require_distinct", "require_event_set_name"]
 
 _EVENT_SET_SUFFIXES = (".h5", ".hdf5")
 
@@ -32,6 +32,47 @@ def require_distinct(paths: Sequence[Path]) -> None:
         if path.resolve() in seen:
             raise ConfigError(f"{path}: given twice; its events would count double, give every event set once")
         seen.add(path.resolve())
+
+
+def number_ranges(given: Sequence[str], *, option: str) -> list[tuple[float, float]]:
+    """Read ranges written as ``LOW,HIGH``.
+
+    Raises
+    ------
+    ConfigError
+        One is not two ascending numbers.
+    """
+    from magicnn.errors import ConfigError
+
+    found = []
+    for text in given:
+        try:
+            low, high = (float(part) for part in text.split(","))
+        except ValueError:
+            low, high = 0.0, 0.0
+        if not low < high:
+            raise ConfigError(f"{option} {text}: expected LOW,HIGH, two ascending numbers such as 5,35")
+        found.append((low, high))
+    return found
+
+
+def named_pairs(given: Sequence[str], *, option: str) -> dict[str, str]:
+    """Read pairs written as ``NAME=OTHER``.
+
+    Raises
+    ------
+    ConfigError
+        One is not such a pair.
+    """
+    from magicnn.errors import ConfigError
+
+    pairs = {}
+    for text in given:
+        name, _, other = text.partition("=")
+        if not name or not other:
+            raise ConfigError(f"{option} {text}: expected NAME=OTHER, such as LUT=forest")
+        pairs[name] = other
+    return pairs
 
 
 def require_event_set_name(output: Path) -> None:

@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 
 from magicnn.evaluation.binning import Range
 
-__all__ = ["PUBLISHED_CITATION", "PublishedEnergy", "published_energy"]
+__all__ = [
+    "PUBLISHED_CITATION",
+    "SENSITIVITY_CITATION",
+    "PublishedEnergy",
+    "published_energy",
+    "published_sensitivity",
+]
 
 PUBLISHED_CITATION = "Aleksić et al., Astropart. Phys. 72 (2016) 76, arXiv:1409.5594, tables A.2 and A.3"
-"""Where the numbers come from."""
+"""Where the numbers of the energies come from."""
+
+SENSITIVITY_CITATION = "Aleksić et al., Astropart. Phys. 72 (2016) 76, arXiv:1409.5594, tables A.5 to A.8"
+"""Where rates and sensitivities come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +60,9 @@ def published_energy(zenith_deg: Range) -> PublishedEnergy | None:
     PublishedEnergy or None
         None for ranges that no published table is for.
     """
-    text = resources.files("magicnn.evaluation").joinpath("tables/a16_energy.ecsv").read_text("utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    rows = [{n: float(v) for n, v in row.items()} for row in csv.DictReader(lines)]
-    rows = [r for r in rows if (r["zenith_min_deg"], r["zenith_max_deg"]) == zenith_deg]
-    if not rows:
+    column = _published("a16_energy", zenith_deg)
+    if column is None:
         return None
-    column = {n: np.array([r[n] for r in rows]) for n in rows[0]}
     names = {"bias_gauss": "bias", "resolution_gauss": "resolution_gauss", "resolution_rms": "resolution_rms"}
     return PublishedEnergy(
         column["energy_min_gev"],
@@ -65,3 +70,33 @@ def published_energy(zenith_deg: Range) -> PublishedEnergy | None:
         {metric: column[name] for metric, name in names.items()},
         {metric: column[f"{name}_err"] for metric, name in names.items()},
     )
+
+
+@cache
+def published_sensitivity(zenith_deg: Range, *, is_integral: bool = False) -> Mapping[str, NDArray[np.float64]] | None:
+    """Return the published rates and sensitivities of a zenith range.
+
+    Parameters
+    ----------
+    zenith_deg : (float, float)
+        ``(5, 30)`` for tables A.7 and A.5 (below 30 deg), ``(30, 45)`` for A.8 and A.6.
+    is_integral : bool
+        Above thresholds (A.5, A.6), else in bins of estimated energy (A.7, A.8).
+
+    Returns
+    -------
+    mapping of str to float64 array, [K], or None
+        ``energy_min_gev`` (and ``energy_max_gev`` of bins), ``gamma_per_min``, ``background_per_min``, and for the
+        definitions ``snr``, ``lima_1``, ``lima_3``, ``lima_5`` a column ``sensitivity_*_percent``, each with ``*_err``
+        where it is known; None for other ranges.
+    """
+    return _published("a16_integral" if is_integral else "a16_differential", zenith_deg)
+
+
+def _published(name: str, zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] | None:
+    """Columns of a table of the package for one zenith range."""
+    text = resources.files("magicnn.evaluation").joinpath(f"tables/{name}.ecsv").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    rows = [{n: float(v) for n, v in row.items()} for row in csv.DictReader(lines)]
+    rows = [r for r in rows if (r["zenith_min_deg"], r["zenith_max_deg"]) == zenith_deg]
+    return {n: np.array([r[n] for r in rows]) for n in rows[0]} if rows else None
