@@ -51,10 +51,11 @@ def _by_shower(weights: Floats, shower: NDArray[np.int64], index: NDArray[np.int
     inside = (index >= 0) & (index < n_bins) & (weights > 0.0)
     if not inside.any():
         return Curve(np.zeros(n_bins), np.zeros(n_bins), np.zeros(n_bins))
-    pairs, where = np.unique(np.stack([index[inside], shower[inside]], axis=1), axis=0, return_inverse=True)
-    sums = np.bincount(where.ravel(), weights=weights[inside])
+    n_showers = int(shower.max()) + 1
+    pairs, where = np.unique(index[inside] * n_showers + shower[inside], return_inverse=True)
+    sums = np.bincount(where, weights=weights[inside])
     first, second = (
-        np.bincount(pairs[:, 0], weights=sums**power, minlength=n_bins).astype(np.float64) for power in (1, 2)
+        np.bincount(pairs // n_showers, weights=sums**power, minlength=n_bins).astype(np.float64) for power in (1, 2)
     )
     number = np.divide(first**2, second, out=np.zeros(n_bins), where=second > 0.0)
     return Curve(first, np.sqrt(second), number)

@@ -107,12 +107,13 @@ def choose_cut(
         When none of the grid leaves enough simulated background, the one that leaves most of it; without gammas in the
         range one that does not exist.
     """
-    ready = quality(gammas, energy) & (gammas.exposure > 0.0)
-    if not ready.any():
+    gammas = gammas.select(quality(gammas, energy) & (gammas.exposure > 0.0))
+    background = [kind.select(quality(kind, energy)) for kind in background]
+    if not len(gammas):
         return Cut(nan, nan)
-    order = np.argsort(gammas.gammaness[ready])
-    ascending = gammas.gammaness[ready][order]
-    share = np.cumsum(gammas.rates_hz()[ready][order])
+    order = np.argsort(gammas.gammaness)
+    ascending = gammas.gammaness[order]
+    share = np.cumsum(gammas.rates_hz()[order])
     best, loosest = (np.inf, Cut(nan, nan)), (-1.0, Cut(nan, nan))
     for efficiency, theta in product(grid.gamma_efficiencies, grid.theta_deg):
         threshold = ascending[min(int(np.searchsorted(share, (1.0 - efficiency) * share[-1])), len(ascending) - 1)]

@@ -74,13 +74,7 @@ class ResponseEvents:
     shower: NDArray[np.int64]
 
     @classmethod
-    def of(
-        cls,
-        tables: Sequence[PredictionTable],
-        zenith_deg: Range,
-        *,
-        gammaness: Mapping[tuple[int, int], float] | None = None,
-    ) -> ResponseEvents:
+    def of(cls, tables: Sequence[PredictionTable], zenith_deg: Range) -> ResponseEvents:
         """Put the tables of one kind together.
 
         Parameters
@@ -89,8 +83,6 @@ class ResponseEvents:
             Of one method and one kind; ``generated["n_thrown"]`` is the number thrown for the events of the table.
         zenith_deg : (float, float)
             Range of the pointing.
-        gammaness : mapping of (run, event) to float, optional
-            Gammaness of another method, for methods that have none.
 
         Returns
         -------
@@ -108,15 +100,13 @@ class ResponseEvents:
                 + (", ".join(sorted(str(t.particle) for t in tables)) or "none")
             )
         productions = [Generated.from_mapping(t.generated) for t in tables]
-        parts = [_columns(table, gammaness) for table in tables]
+        parts = [_columns(table) for table in tables]
         joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         ids = np.concatenate([np.full(len(t), n) for n, t in enumerate(tables)])
-        keys = np.stack([ids, joined.pop("shower")], axis=1)
-        shower = np.unique(keys, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+        own = np.unique(joined.pop("shower"), return_inverse=True)[1]
+        shower = np.unique(own * len(tables) + ids, return_inverse=True)[1].astype(np.int64)
         pointing, zenith = joined.pop("pointing_zenith_deg"), joined.pop("true_zenith_deg")
-        exposure = event_rates_hz(
-            list(dict.fromkeys(productions)), joined["true_energy_gev"], zenith, pointing, zenith_deg, np.ones_like
-        )
+        exposure = event_rates_hz(productions, joined["true_energy_gev"], zenith, pointing, zenith_deg, np.ones_like)
         events = cls(
             kind=str(next(iter(kinds))),
             shower=shower,
@@ -140,17 +130,13 @@ class ResponseEvents:
         return replace(self, **arrays)
 
 
-def _columns(table: PredictionTable, gammaness: Mapping[tuple[int, int], float] | None) -> dict[str, Floats]:
+def _columns(table: PredictionTable) -> dict[str, Floats]:
     """Columns of one table, without regard to the zenith range."""
     n = len(table)
 
     def column(name: str) -> Floats:
         return np.asarray(table[name], dtype=np.float64) if name in table else np.full(n, np.nan)
 
-    said = column("gammaness")
-    if gammaness is not None and not np.isfinite(said).any():
-        keys = zip(table["run_id"].tolist(), table["event_id"].tolist(), strict=True)
-        said = np.array([gammaness.get(key, np.nan) for key in keys], dtype=np.float64)
     reco = column("reco_zenith_deg"), column("reco_azimuth_deg")
     pointing = table["pointing_zenith_deg"], table["pointing_azimuth_deg"]
     offset = np.hypot(*camera_from_sky(*reco, *pointing))
@@ -166,7 +152,7 @@ def _columns(table: PredictionTable, gammaness: Mapping[tuple[int, int], float] 
     return {
         "true_energy_gev": np.asarray(table["true_energy_gev"], dtype=np.float64),
         "reco_energy_gev": column("reco_energy_gev"),
-        "gammaness": said,
+        "gammaness": column("gammaness"),
         "theta_deg": np.sqrt(theta2),
         "offset_deg": offset,
         "level": np.where(valid & has_images, 2, np.where(has_images, 1, 0)).astype(np.float64),

@@ -14,7 +14,7 @@ from pydantic import Field
 from magicnn.config import Settings
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import Range, in_range, ranges
-from magicnn.evaluation.intervals import ShowerBootstrap, percentile_interval
+from magicnn.evaluation.intervals import percentile_interval
 from magicnn.evaluation.response.curves import (
     Curve,
     angular_containment,
@@ -38,6 +38,8 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _OFF_REGIONS = (1, 3, 5)
+_MARGIN = 1.5
+_CHUNK = 2_000_000  # numbers drawn at a time
 
 
 class ResponseSettings(Settings):
@@ -182,7 +184,8 @@ def instrument_response(
     settings : ResponseSettings, optional
         Bins, cuts, time.
     gammaness_from : sequence of PredictionTable
-        Predictions of another method for the same events, whose gammaness is used; for lookup tables, which have none.
+        Predictions of another method for the same events in the same order, whose gammaness is used; for lookup tables,
+        which have none.
 
     Returns
     -------
@@ -197,12 +200,12 @@ def instrument_response(
     """
     settings = settings or ResponseSettings()
     method = tables[0].method if tables else "?"
-    gammaness = _gammaness(gammaness_from)
+    tables = [_with_gammaness(table, gammaness_from) for table in tables]
     found: dict[str, ResponseEvents] = {}
     for kind in ("gamma", "proton", "helium", "electron"):
         mine = [t for t in tables if kind_of(t) == kind]
         if mine:
-            events = ResponseEvents.of(mine, zenith_deg, gammaness=gammaness or None)
+            events = ResponseEvents.of(mine, zenith_deg)
             if len(events):
                 found[kind] = events
     gammas, background = found.pop("gamma", None), list(found.values())
@@ -244,13 +247,16 @@ def instrument_response(
     )
 
 
-def _gammaness(tables: Sequence[PredictionTable]) -> dict[tuple[int, int], float]:
-    found: dict[tuple[int, int], float] = {}
-    for table in tables:
-        if kind_of(table) and "gammaness" in table:
-            keys = zip(table["run_id"].tolist(), table["event_id"].tolist(), strict=True)
-            found |= dict(zip(keys, table["gammaness"].tolist(), strict=True))
-    return found
+def _with_gammaness(table: PredictionTable, others: Sequence[PredictionTable]) -> PredictionTable:
+    """Give a table that has no gammaness that of another method for the same events."""
+    if "gammaness" in table and np.isfinite(table["gammaness"]).any():
+        return table
+    ids = np.stack([table["run_id"], table["event_id"]], axis=1)
+    for other in others:
+        same = other.particle == table.particle and other.generated == table.generated and "gammaness" in other
+        if same and np.array_equal(ids, np.stack([other["run_id"], other["event_id"]], axis=1)):
+            return table.with_columns(gammaness=other["gammaness"])
+    return table
 
 
 def _halves(events: ResponseEvents, settings: ResponseSettings) -> tuple[ResponseEvents, ResponseEvents]:
@@ -271,9 +277,9 @@ def _sensitivity(
     settings: ResponseSettings,
 ) -> SensitivityCurve:
     """Choose cuts on one half of the showers and evaluate them on the other."""
-    grid = CutGrid(
-        settings.gamma_efficiencies, settings.theta_deg, settings.background_radius_deg, settings.min_background
-    )
+    # more than enough, so that what fluctuates down on the other showers still is
+    wanted = _MARGIN * settings.min_background * settings.optimisation_share / (1.0 - settings.optimisation_share)
+    grid = CutGrid(settings.gamma_efficiencies, settings.theta_deg, settings.background_radius_deg, wanted)
     exposure = Exposure(hours=settings.hours)
     cuts = tuple(choose_cut(tuning[0], tuning[1:], energy, grid, exposure) for energy in energies)
     bins = [_rates_after(cut, energy, judged, settings) for cut, energy in zip(cuts, energies, strict=True)]
@@ -332,14 +338,14 @@ def _rules(settings: ResponseSettings) -> dict[str, Any]:
 
 
 def _replicated(events: ResponseEvents, selected: Mask, settings: ResponseSettings) -> Floats:
-    """Rate of the selected events in resampled sets of showers, [B]."""
-    shower = np.unique(events.shower, return_inverse=True)[1].ravel().astype(np.int64)
-    sums = np.bincount(shower[selected], weights=events.rates_hz()[selected], minlength=int(shower.max(initial=-1)) + 1)
-    seed = np.random.SeedSequence([settings.seed, sum(events.kind.encode())])
-    bootstrap = ShowerBootstrap(np.arange(len(sums)), settings.n_replicates, seed)
-    chunks = [counts @ sums for counts in bootstrap.multiplicities(max(1, 2_000_000 // max(1, len(sums))))]
-    rates: Floats = np.concatenate(chunks).astype(np.float64)
-    return rates
+    """Rate of the selected events in resampled sets, [B]: every shower as often as a Poisson number of mean one."""
+    shower = np.unique(events.shower[selected], return_inverse=True)[1]
+    sums = np.bincount(shower, weights=events.rates_hz()[selected])
+    rng = np.random.default_rng([settings.seed, len(sums), *events.kind.encode()])
+    sets = max(1, _CHUNK // max(1, len(sums)))
+    starts = range(0, settings.n_replicates, sets)
+    rates = [rng.poisson(1.0, (min(sets, settings.n_replicates - n), len(sums))) @ sums for n in starts]
+    return np.concatenate(rates).astype(np.float64)
 
 
 def _upper_limit(
