@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
+from magicnn.errors import ConfigError
 from magicnn.events import EventBatch, EventMeta
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "in_pieces"]
+
+_BLOCK = 1024  # events decoded at once, whatever the size of the batches
 
 
 @runtime_checkable
@@ -45,3 +48,29 @@ class Reader(Protocol):
             The source is damaged.
         """
         ...
+
+
+def in_pieces(decode: Callable[[int, int], EventBatch], n_events: int, size: int) -> Iterator[EventBatch]:
+    """Yield events in pieces of any size, decoded in blocks of about a thousand.
+
+    Parameters
+    ----------
+    decode : callable
+        Takes start and stop, returns these events.
+    n_events : int
+        How many there are.
+    size : int
+        Events per piece; the last may be shorter.
+
+    Raises
+    ------
+    ConfigError
+        The size is not positive.
+    """
+    if size < 1:
+        raise ConfigError(f"batches of {size} events: at least 1 is expected")
+    block = max(1, _BLOCK // size) * size
+    for start in range(0, n_events, block):
+        events = decode(start, min(start + block, n_events))
+        for first in range(0, len(events), size):
+            yield events.select(slice(first, first + size))

@@ -152,10 +152,11 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     path_or_paths : path or iterable of paths
         One file, several (both telescopes, sub-runs), a glob or a directory.
     kind : str, optional
-        ``"mars"`` or ``"eventset"``; recognised from the content when not given.
+        ``"mars"``, ``"eventset"`` or ``"ctapipe"``; recognised from the content when not given.
     **options
         For the reader. MARS files: ``sampling_gsps``, ``require_stereo``, ``max_time_difference_us`` (see
-        `magicnn.io.mars.open_mars`).
+        `magicnn.io.mars.open_mars`). ctapipe files: ``camera``, ``telescopes`` (see
+        `magicnn.io.ctapipe_hdf5.open_ctapipe_events`).
 
     Returns
     -------
@@ -218,6 +219,14 @@ def _open_mars(
     )
 
 
+def _open_ctapipe(
+    paths: Sequence[Path], *, camera: str | None = None, telescopes: Sequence[str] | None = None
+) -> StoredEvents:
+    from magicnn.io.ctapipe_hdf5 import open_ctapipe_events
+
+    return open_ctapipe_events(paths, camera=camera, telescopes=telescopes)
+
+
 def _open_eventset(paths: Sequence[Path]) -> StoredEvents:
     from magicnn.io.eventset import EventSet
 
@@ -240,6 +249,19 @@ def _is_eventset(path: Path, head: bytes) -> bool:
         return True  # the reader says what is damaged
 
 
+def _is_ctapipe(path: Path, head: bytes) -> bool:
+    """Whether ctapipe or magic-cta-pipe wrote it; the reader says why the latter's files cannot be read."""
+    if not head.startswith(_HDF5_MAGIC):
+        return False
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "CTA PRODUCT DATA MODEL VERSION" in file.attrs or "events/parameters" in file
+    except (OSError, RuntimeError, KeyError):
+        return False
+
+
 register_format(
     Format(
         kind="mars",
@@ -256,5 +278,14 @@ register_format(
         patterns=("*.h5", "*.hdf5"),
         recognises=_is_eventset,
         open=_open_eventset,
+    )
+)
+register_format(
+    Format(
+        kind="ctapipe",
+        description="a ctapipe HDF5 file",
+        patterns=("*.dl1.h5", "*.dl2.h5", "*.h5"),
+        recognises=_is_ctapipe,
+        open=_open_ctapipe,
     )
 )

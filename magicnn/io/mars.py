@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
+from magicnn.io.base import in_pieces
 from magicnn.io.mars_files import MarsFile, read_mars_file
 from magicnn.io.mars_images import read_images
 from magicnn.io.mars_monitor import N_PIXELS
@@ -27,7 +28,6 @@ _log = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 
-_BLOCK = 1024  # events decoded at once, whatever the size of the batches
 _DOWNSAMPLING_MJD = 56985  # 2014-11-24, first night of period ST.03.06
 
 
@@ -127,13 +127,7 @@ class MarsReader:
         InputError
             A file is damaged.
         """
-        if size < 1:
-            raise ConfigError(f"batches of {size} events: at least 1 is expected")
-        block = max(1, _BLOCK // size) * size
-        for start in range(0, len(self), block):
-            events = self._decode(start, min(start + block, len(self)))
-            for first in range(0, len(events), size):
-                yield events.select(slice(first, first + size))
+        return in_pieces(self._decode, len(self), size)
 
     def _decode(self, start: int, stop: int) -> EventBatch:
         n = stop - start

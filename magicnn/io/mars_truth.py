@@ -68,7 +68,7 @@ def particle_name(pdg: NDArray[np.int32], *, viewcone_deg: float) -> str | None:
     str or None
         ``"gamma"``, ``"gamma_diffuse"``, ``"proton"``, ..., ``"mixed"`` for several particles, None for no event.
     """
-    names = {_NAMES[int(code)] for code in np.unique(pdg)}
+    names = {_NAMES.get(int(code), f"PDG {code}") for code in np.unique(pdg)}
     if not names:
         return None
     if names == {"gamma"} and viewcone_deg >= _DIFFUSE_CONE_DEG:
