@@ -37,6 +37,16 @@ def convert(
     mono: Annotated[
         bool, typer.Option("--mono", help="Accept runs of one telescope; images of the other one are NaN.")
     ] = False,
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            help="Files of ctapipe and sim_telarray: camera whose telescopes are read, when there are several."
+        ),
+    ] = None,
+    telescope: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="As --camera: read this telescope only; repeat for several."),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="With a folder: runs converted at the same time; one per core if not given."),
@@ -55,11 +65,15 @@ def convert(
     """Read events of MARS and other files, both telescopes joined, and write them as event sets."""
     from magicnn.cli.arguments import require_event_set_name
 
-    options: dict[str, float | bool] = {}
+    options: dict[str, Any] = {}
     if sampling is not None:
         options["sampling_gsps"] = sampling
     if mono:
         options["require_stereo"] = False
+    if camera is not None:
+        options["camera"] = camera
+    if telescope:
+        options["telescopes"] = telescope
     if output.is_dir() or not output.suffix:
         _to_folder(
             inputs,

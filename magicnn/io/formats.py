@@ -113,7 +113,7 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
 
 def _files_of_directory(directory: Path, kind: str | None) -> list[Path]:
     candidates = [entry for entry in FORMATS.values() if kind in (None, entry.kind)]
-    patterns = [pattern for entry in candidates for pattern in entry.patterns]
+    patterns = list(dict.fromkeys(pattern for entry in candidates for pattern in entry.patterns))
     for pattern in patterns:
         found = sorted(p for p in directory.glob(pattern) if p.is_file() and not p.name.startswith("."))
         if found:
