@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ VERSION = 2
 says where the telescopes stand), all others are written as version 1."""
 
 _COLUMN_CHUNK = 16384
+_RECORDS_AT_ONCE = 32
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -67,7 +68,7 @@ def open_hdf5(path: Path) -> h5py.File:
         raise InputError(f"{path}: cannot be opened as an event set ({text})") from error
 
 
-def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
+def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta, *, release: Callable[[], None]) -> None:
     """Write the events of a journal, ordered by run and event number.
 
     Parameters
@@ -78,14 +79,19 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
         At least one, none empty; arrays ``charge``, ``time`` and columns of ``SCHEMA``.
     meta : EventMeta
         What all events share.
+    release : callable
+        Called after every chunk, to give back the memory of the records that were looked at.
+
+    Notes
+    -----
+    In memory are numbers and order of all events, one column of them, and one chunk of their images.
     """
     names = list(records[0].arrays)
     pixelwise = [n for n in names if n in SCHEMA and SCHEMA[n].shape == "pixel"]
     plain = [n for n in names if n in SCHEMA and n not in pixelwise]
-    together = {n: np.concatenate([r.arrays[n] for r in records]) for n in plain}
-    order = np.lexsort((together["event_id"], together["run_id"]))
-    home = np.repeat(np.arange(len(records)), [len(r.arrays["charge"]) for r in records])[order]
-    place = np.concatenate([np.arange(len(r.arrays["charge"])) for r in records])[order]
+    sizes = np.array([len(r.arrays["charge"]) for r in records])
+    order = np.lexsort([_column(records, n, release) for n in ("event_id", "run_id")])
+    first_of = np.concatenate([[0], np.cumsum(sizes)])
     words = {name: [SCHEMA[name].unit, SCHEMA[name].description] for name in (*plain, *pixelwise)}
     with h5py.File(path, "w", libver=LIBVER) as file:
         file.attrs["format"] = FORMAT
@@ -103,18 +109,32 @@ def write_hdf5(path: Path, records: Sequence[Record], meta: EventMeta) -> None:
             packing = {"compression": "gzip", "compression_opts": 1} if name in pixelwise else {}
             dataset = file.create_dataset(place_in_file, shape, first.dtype, chunks=chunks, fletcher32=True, **packing)
             for start in range(0, len(order), CHUNK_EVENTS):
-                rows = slice(start, start + CHUNK_EVENTS)
-                dataset[rows] = _gather(records, name, home[rows], place[rows])
+                rows = order[start : start + CHUNK_EVENTS]
+                home = np.searchsorted(first_of, rows, side="right") - 1
+                dataset[start : start + CHUNK_EVENTS] = _gather(records, name, home, rows - first_of[home])
+                release()
         file["images/charge"].attrs["unit"] = "phe"
         file["images/time"].attrs["unit"] = "ns"
-        for name, values in together.items():
+        for name in plain:
+            values = _column(records, name, release)[order]
             chunks = (min(_COLUMN_CHUNK, len(values)), *values.shape[1:])
-            file.create_dataset(f"events/{name}", data=values[order], chunks=chunks, fletcher32=True)
+            file.create_dataset(f"events/{name}", data=values, chunks=chunks, fletcher32=True)
         for name, described_as in words.items():
             attributes = file[f"events/{name}"].attrs
             attributes["unit"], attributes["description"] = described_as
     with path.open("rb") as written:
         os.fsync(written.fileno())
+
+
+def _column(records: Sequence[Record], name: str, release: Callable[[], None]) -> NDArray[Any]:
+    """Put a column together; around every piece of it the system maps more of the file than is looked at."""
+    pieces = []
+    for index, record in enumerate(records):
+        pieces.append(np.array(record.arrays[name]))
+        if index % _RECORDS_AT_ONCE == 0:
+            release()
+    release()
+    return np.concatenate(pieces)
 
 
 def _gather(records: Sequence[Record], name: str, home: NDArray[np.intp], place: NDArray[np.intp]) -> NDArray[Any]:

@@ -151,7 +151,7 @@ class EventSetWriter:
         # a name of its own for each target, not for each process: what a killed writer left is overwritten
         partial = self.path.with_name(f".{self.path.name}.part")
         try:
-            write_hdf5(partial, records, self.meta)
+            write_hdf5(partial, records, self.meta, release=self._journal.release)
             partial.replace(self.path)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error})") from error

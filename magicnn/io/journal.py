@@ -24,6 +24,7 @@ __all__ = ["Journal", "Record", "read_identity"]
 _PREFIX = struct.Struct("<8sQI4x")  # mark, payload length, CRC-32 of the payload
 _MARK = b"magicnnJ"
 _ALIGN = 16
+_STEP = 16 << 20  # bytes looked at before their memory is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Journal:
         self.path = path
         self.units: set[int] = set()
         self._starts: list[int] = []
+        self._content: mmap.mmap | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = path.open("r+b" if path.exists() else "x+b", buffering=0)
@@ -119,11 +121,22 @@ class Journal:
 
     def records(self) -> list[Record]:
         """Return all records, in the order in which they were written; their arrays stay on the disk."""
-        content = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return [_parse(content, start) for start in self._starts]
+        self._content = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        found = []
+        for start in self._starts:
+            found.append(_parse(self._content, start))
+            if len(found) % 32 == 0:
+                self.release()
+        return found
+
+    def release(self) -> None:
+        """Give back the memory of what was looked at in `records`; their arrays can be looked at again."""
+        if self._content is not None:
+            _release(self._content)
 
     def close(self, *, remove: bool) -> None:
         """Close the file and, if told so, delete it."""
+        self._content = None  # it would hold the lock
         if not self._file.closed:
             if remove:
                 self.path.unlink(missing_ok=True)
@@ -214,8 +227,19 @@ def _end_of_record(content: mmap.mmap, start: int) -> int | None:
     end = start + _PREFIX.size + int(length)
     if mark != _MARK or end > len(content):
         return None
-    with memoryview(content) as view, view[start + _PREFIX.size : end] as payload:
-        return end if zlib.crc32(payload) == crc else None
+    found = 0
+    with memoryview(content) as view:
+        for first in range(start + _PREFIX.size, end, _STEP):
+            with view[first : min(first + _STEP, end)] as piece:
+                found = zlib.crc32(piece, found)
+            _release(content)
+    return end if found == crc else None
+
+
+def _release(content: mmap.mmap) -> None:
+    """Take the pages of a file out of the memory of this process: they count as its own and are many."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        content.madvise(mmap.MADV_DONTNEED)
 
 
 def _padded(content: bytes) -> bytes:
