@@ -22,7 +22,7 @@ _HOMES = {
     "MagicnnError": "magicnn.errors",
     "MissingDependencyError": "magicnn.errors",
     "PredictionTable": "magicnn.predictions",
-    "load_predictions": "magicnn.predictions",
+    "load_predictions": "magicnn.io",
     "open_events": "magicnn.io",
 }
 
@@ -48,9 +48,9 @@ if TYPE_CHECKING:
     from magicnn.errors import CheckpointError, ConfigError, InputError, MagicnnError, MissingDependencyError
     from magicnn.events import EventBatch, EventMeta
     from magicnn.hexgrid import HexGrid
-    from magicnn.io import open_events
+    from magicnn.io import load_predictions, open_events
     from magicnn.io.eventset import EventSet
-    from magicnn.predictions import PredictionTable, load_predictions
+    from magicnn.predictions import PredictionTable
 
 
 def __getattr__(name: str) -> Any:

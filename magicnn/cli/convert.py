@@ -1,4 +1,4 @@
-"""``magicnn convert``: files of MARS and others to event sets."""
+"""``magicnn convert``: files of MARS and others to event sets, or to tables where they hold no pixels."""
 
 from __future__ import annotations
 
@@ -62,7 +62,11 @@ def convert(
         bool, typer.Option("--dry-run", help="Open the inputs and show what would be converted, then stop.")
     ] = False,
 ) -> None:
-    """Read events of MARS and other files, both telescopes joined, and write them as event sets."""
+    """Read events of MARS and other files, both telescopes joined, and write them as event sets.
+
+    MARS files without pixels become one table: image parameters from star and superstar files, the predictions of the
+    method MARS from melibea files. With --kind mars the images that star kept become an event set.
+    """
     from magicnn.cli.arguments import require_event_set_name
 
     options: dict[str, Any] = {}
@@ -97,10 +101,17 @@ def convert(
 def _to_file(
     inputs: Sequence[Path], output: Path, kind: str | None, options: Mapping[str, Any], *, dry_run: bool
 ) -> None:
-    """Convert everything to one event set."""
+    """Convert everything to one event set, or to one table where there are no pixels."""
     from magicnn.io import open_events
     from magicnn.io.convert import convert_events
+    from magicnn.io.formats import expand_paths
+    from magicnn.io.mars_tables import convert_parameters, mars_level
 
+    if kind is None and mars_level(expand_paths(inputs)[0]) in ("I", "S", "Q"):
+        stereo = bool(options.get("require_stereo", True))
+        table = convert_parameters(inputs, output, require_stereo=stereo, dry_run=dry_run)
+        typer.echo(f"{table} {'would be written' if dry_run else 'written'} to {output}")
+        return
     if not dry_run:
         done = convert_events(inputs, output, kind=kind, **options)
         state = "written to" if done.n_converted else "stood already in"

@@ -37,7 +37,8 @@ def evaluate(
     from magicnn.evaluation import EvaluationSettings
     from magicnn.evaluation import evaluate as judge
     from magicnn.evaluation.samples import role_of
-    from magicnn.predictions import PredictionTable, load_predictions
+    from magicnn.io import load_predictions
+    from magicnn.predictions import PredictionTable
 
     overrides = [*(set_ or []), *([f"seed={seed}"] if seed is not None else [])]
     values = apply_overrides(read_yaml(config, EvaluationSettings) if config else {}, overrides)

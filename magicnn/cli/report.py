@@ -28,7 +28,8 @@ def report(
 
     from magicnn.errors import InputError
     from magicnn.evaluation import MetricsTable
-    from magicnn.predictions import PredictionTable, load_predictions
+    from magicnn.io import load_predictions
+    from magicnn.predictions import PredictionTable
     from magicnn.report.page import ReportInputs, build_report
     from magicnn.runs import provenance, read_json
 

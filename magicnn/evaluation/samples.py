@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import Range, in_range
+from magicnn.evaluation.same_events import on_the_same_events
 from magicnn.generated import Generated
 from magicnn.predictions import PredictionTable
 
@@ -138,7 +139,8 @@ def align(predictions: Mapping[str, Sequence[PredictionTable]]) -> dict[Role, Sa
     ----------
     predictions : mapping of method to sequence of PredictionTable
         Tables of the event sets, in any order; rows in any order. A method may lack a role altogether. Tables of
-        real data are left out.
+        real data are left out. Those of another program are put onto the events of the others first
+        (`magicnn.evaluation.same_events`).
 
     Returns
     -------
@@ -150,7 +152,8 @@ def align(predictions: Mapping[str, Sequence[PredictionTable]]) -> dict[Role, Sa
     InputError
         Methods do not have the same events of a role, an event occurs twice, or a needed column is missing.
     """
-    return {role: _aligned(role, predictions) for role in ROLES}
+    together = on_the_same_events(predictions)
+    return {role: _aligned(role, together) for role in ROLES}
 
 
 def _aligned(role: Role, predictions: Mapping[str, Sequence[PredictionTable]]) -> Sample:

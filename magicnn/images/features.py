@@ -91,8 +91,8 @@ class FeatureTable:
         are there too.
     meta : EventMeta
         What all events share.
-    settings : FeatureSettings
-        How the parameters were made.
+    settings : FeatureSettings or None
+        How the parameters were made; None when another program made them.
 
     Raises
     ------
@@ -102,7 +102,7 @@ class FeatureTable:
 
     columns: Mapping[str, NDArray[Any]]
     meta: EventMeta
-    settings: FeatureSettings = DEFAULT_SETTINGS
+    settings: FeatureSettings | None = DEFAULT_SETTINGS
 
     def __post_init__(self) -> None:
         require_columns(self.columns, ["event_id"], where="feature table")
@@ -147,7 +147,7 @@ class FeatureTable:
         """
         record = {
             "meta": meta_to_json(self.meta),
-            "settings": self.settings.model_dump(mode="json"),
+            "settings": self.settings and self.settings.model_dump(mode="json"),
             "provenance": provenance(),
         }
         with created(path, file_format=_FORMAT, version=_VERSION) as file:
@@ -167,13 +167,14 @@ class FeatureTable:
             record = json.loads(file["record"][()])
             columns = {name: dataset[()] for name, dataset in file["features"].items()}
             meta = meta_from_json(record["meta"])
-            settings = validate_settings(FeatureSettings, record["settings"], where=str(path))
+            made = record["settings"]
+            settings = None if made is None else validate_settings(FeatureSettings, made, where=str(path))
         return cls(columns, meta, settings)
 
     def __repr__(self) -> str:
         kind = self.meta.particle or "real"
-        cleaning = self.settings.cleaning.method
-        return f"FeatureTable({len(self)} {kind} events, {cleaning} cleaning, {len(self.columns)} columns)"
+        how = f"{self.settings.cleaning.method} cleaning" if self.settings else "made elsewhere"
+        return f"FeatureTable({len(self)} {kind} events, {how}, {len(self.columns)} columns)"
 
 
 def extract_features(

@@ -1,7 +1,8 @@
-"""Reading and writing events: MARS files, event sets, and whatever is registered as a format."""
+"""Reading and writing events and predictions: MARS files, event sets, and whatever is registered as a format."""
 
 from __future__ import annotations
 
 from magicnn.io.formats import FORMATS, open_events, register_format
+from magicnn.io.prediction_files import load_predictions
 
-__all__ = ["FORMATS", "open_events", "register_format"]
+__all__ = ["FORMATS", "load_predictions", "open_events", "register_format"]

@@ -6,6 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mars_files import (
+    MC_RUN,
+    MJD_2015,
+    data_columns,
+    data_name,
+    event_columns,
+    mc_name,
+    mc_trees,
+    one,
+    run_headers,
+    write_file,
+    write_pair,
+)
 
 from magicnn.array import MAGNETIC_DECLINATION_DEG
 from magicnn.camera import Camera
@@ -14,9 +27,6 @@ from magicnn.generated import Generated
 from magicnn.io import open_events
 from magicnn.io.describe import describe
 from magicnn.io.mars_truth import PARTICLES, shower_ids
-
-N_SLOTS = 1183
-MJD_2015 = 57100
 
 
 @pytest.fixture
@@ -186,79 +196,6 @@ def test_one_telescope_on_request(data_dir, real_events, warnings_said):
 # --- files written here ---------------------------------------------------------------------------------------------
 
 
-def write_tree(file, name, columns):
-    """Write a tree; charges and bad-pixel words are jagged, as they are behind a TClonesArray."""
-    import awkward as ak
-
-    types, data = {}, {}
-    for branch, values in columns.items():
-        is_jagged = branch.endswith(("fPhot", "fInfo"))
-        types[branch] = f"var * {values.dtype}" if is_jagged else np.dtype((values.dtype, values.shape[1:]))
-        data[branch] = ak.from_regular(values) if is_jagged else values
-    file.mktree(name, types).extend(data)
-
-
-def event_columns(telescope, numbers, *, seed=1, n_slots=N_SLOTS):
-    rng = np.random.default_rng(seed + telescope)
-    n = len(numbers)
-    return {
-        "MRawEvtHeader.fStereoEvtNumber": np.asarray(numbers, dtype=np.uint32),
-        "MRawEvtHeader.fDAQEvtNumber": np.arange(1, n + 1, dtype=np.uint32),
-        "MRawEvtHeader.fTelescopeNumber": np.full(n, telescope, dtype=np.uint32),
-        "MPointingPos.fZd": np.full(n, 30.0),
-        "MPointingPos.fAz": np.full(n, 120.0),
-        "MCerPhotEvt.fPixels.fPhot": rng.normal(2.0, 1.0, (n, n_slots)).astype(np.float32),
-        "MArrivalTime.fData": rng.uniform(-1.0, 51.0, (n, n_slots)).astype(np.float32),
-    }
-
-
-def data_columns(telescope, numbers, *, mjd=MJD_2015, start_ms=1000, **options):
-    n = len(numbers)
-    return event_columns(telescope, numbers, **options) | {
-        "MTriggerPattern.fPrescaled": np.full(n, 128, dtype=np.uint16),
-        "MTime.fMjd": np.full(n, mjd, dtype=np.uint32),
-        "MTime.fTime.fMilliSec": start_ms + 10 * np.asarray(numbers, dtype=np.int64),
-        "MTime.fNanoSec": np.full(n, 123400, dtype=np.uint32),
-    }
-
-
-def run_headers(telescope, *, run=5000001, run_type=0, mhz=1640, slices=50, bad=()):
-    info = np.zeros((1, N_SLOTS * 4), dtype=np.int32)
-    for pixel in bad:
-        info[0, 4 * pixel + 1] = 2
-    return {
-        "MRawRunHeader.fRunNumber": np.array([run], dtype=np.uint32),
-        "MRawRunHeader.fRunType": np.array([run_type], dtype=np.uint16),
-        "MRawRunHeader.fTelescopeNumber": np.array([telescope], dtype=np.uint16),
-        "MRawRunHeader.fSamplingFrequency": np.array([mhz], dtype=np.uint16),
-        "MRawRunHeader.fNumSamplesHiGain": np.array([slices], dtype=np.uint16),
-        "MBadPixelsCam.fArray.fInfo": info,
-    }
-
-
-def write_file(path, **trees):
-    import uproot
-
-    with uproot.recreate(path) as file:
-        for name, columns in trees.items():
-            write_tree(file, name, columns)
-    return path
-
-
-def data_name(telescope, run=5000001, subrun=1):
-    return f"20150320_M{telescope}_{run:08d}.{subrun:03d}_Y_Test-W0.40+035.root"
-
-
-def write_pair(folder, numbers=(3, 4, 5), **changes):
-    """A run of both telescopes; ``changes`` replaces columns of the events, None removes them."""
-    paths = []
-    for telescope in (1, 2):
-        columns = data_columns(telescope, numbers) | {k: v for k, v in changes.items() if v is not None}
-        columns = {k: v for k, v in columns.items() if k not in [n for n, v in changes.items() if v is None]}
-        paths.append(write_file(folder / data_name(telescope), Events=columns, RunHeaders=run_headers(telescope)))
-    return paths
-
-
 def test_run_headers_state_run_sampling_and_bad_pixels(tmp_path, warnings_said):
     paths = [
         write_file(
@@ -338,53 +275,6 @@ def test_sampling_by_date(tmp_path):
     meta = open_events(tmp_path).meta
     assert (meta.sampling_gsps, meta.sampling_assumed) == (1.64, True)
     assert meta.window_ns == pytest.approx(50 / 1.64)
-
-
-MC_RUN = 824318
-TRUTH = {
-    "fEnergy": np.array([100.0, 100.0, 2000.0, 35.5], dtype=np.float32),
-    "fTheta": np.radians([36.0, 36.0, 36.5, 40.0]).astype(np.float32),
-    "fPhi": np.radians([0.0, 0.0, 90.0, -45.0]).astype(np.float32),
-    "fCoreX": np.array([10000.0, 0.0, -5000.0, 20000.0], dtype=np.float32),
-    "fCoreY": np.array([0.0, 10000.0, 5000.0, 0.0], dtype=np.float32),
-    "fZFirstInteraction": np.array([2.1e6, 2.1e6, 1.8e6, 2.5e6], dtype=np.float32),
-    "fLongitmax": np.array([250.0, 250.0, 320.0, 210.0], dtype=np.float32),
-}
-
-
-def mc_columns(telescope, numbers, rows, *, particle=1):
-    columns = event_columns(telescope, numbers)
-    columns |= {f"MMcEvt.{name}": values[rows] for name, values in TRUTH.items()}
-    columns["MMcEvt.fPartId"] = np.full(len(numbers), particle, dtype=np.int32)
-    columns["MMcEvt.fImpact"] = (np.abs(TRUTH["fCoreX"][rows]) + 100.0 * telescope).astype(np.float32)
-    return columns
-
-
-def mc_trees(telescope, numbers, rows, *, particle=1, run=MC_RUN, cone=0.0, n_thrown=1000):
-    theta = np.full(n_thrown, np.radians(36.4), dtype=np.float32)
-    headers = run_headers(telescope, run=run, run_type=256, bad=[0]) | {
-        "MMcCorsikaRunHeader.fSlopeSpec": np.array([-1.6], dtype=np.float32),
-        "MMcCorsikaRunHeader.fELowLim": np.array([10.0], dtype=np.float32),
-        "MMcCorsikaRunHeader.fEUppLim": np.array([30000.0], dtype=np.float32),
-        "MMcRunHeader.fImpactMax": np.array([35000.0], dtype=np.float32),
-        "MMcRunHeader.fRandomPointingConeSemiAngle": np.array([cone], dtype=np.float32),
-    }
-    original = {
-        "MMcEvtBasic.fPartId": np.full(n_thrown, particle, dtype=np.int32),
-        "MMcEvtBasic.fTheta": theta,
-        "MMcEvtBasic.fPhi": np.zeros(n_thrown, dtype=np.float32),
-        "MMcEvtBasic.fTelescopeTheta": (theta - np.radians(0.4)).astype(np.float32),
-        "MMcEvtBasic.fTelescopePhi": np.zeros(n_thrown, dtype=np.float32),
-    }
-    return {
-        "Events": mc_columns(telescope, numbers, rows, particle=particle),
-        "RunHeaders": headers,
-        "OriginalMC": original,
-    }
-
-
-def mc_name(telescope, run=MC_RUN):
-    return f"GA_M{telescope}_za35to50_8_{run}_Y_w0.root"
 
 
 @pytest.fixture(scope="module")
@@ -544,15 +434,6 @@ def test_unusable_events_tree(tmp_path, change, message):
 def test_unusable_images(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         open_events(write_pair(tmp_path, **change)).read()
-
-
-def one(folder, telescope, numbers=(3, 4, 5), *, events=None, name=None, **header):
-    """Write one data file, its headers and name as wanted."""
-    columns = data_columns(telescope, numbers) | (events or {})
-    run = header.get("run", 5000001)
-    return write_file(
-        folder / (name or data_name(telescope, run)), Events=columns, RunHeaders=run_headers(telescope, **header)
-    )
 
 
 def test_telescopes_of_different_runs(tmp_path):
