@@ -260,6 +260,8 @@ class _Part:
         drive = self.file.optional_tree("Drive")
         if drive is not None and time_utc_ns is not None:
             return drive_pointing(drive, time_utc_ns)
+        if "Drive" in self.file.tree_names and time_utc_ns is not None:
+            raise InputError(f"{self.file.path}: tree 'Drive' has no report: the pointing is not known")
         if self.level == "Y":
             self.events.branch("MPointingPos.fZd")  # raises, naming what is missing
         return {}
