@@ -34,9 +34,10 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _PLAIN = {
-    "leakage1": "MNewImagePar.fLeakage1",
-    "leakage2": "MNewImagePar.fLeakage2",
+    "leakage1_mars": "MNewImagePar.fLeakage1",
+    "leakage2_mars": "MNewImagePar.fLeakage2",
     "concentration": "MNewImagePar.fConc1",
+    "concentration2": "MNewImagePar.fConc",
     "n_pixels": "MNewImagePar.fNumUsedPixels",
     "n_islands": "MImagePar.fNumIslands",
 }
@@ -56,9 +57,9 @@ def image_columns(events: RootTree, rows: Ints) -> dict[str, Floats]:
     Returns
     -------
     dict of str to float64 array, [N]
-        Names and units of `magicnn.images.hillas.IMAGE_PARAMETERS`; NaN for images without light. The third moment
-        becomes the skewness (``fM3Long`` is its cube root in mm) and, like the axis, is turned so that it points
-        where ``psi_deg`` does.
+        Names and units of `magicnn.images.hillas.IMAGE_PARAMETERS`; NaN for images without light. What has a sign
+        along or across the axis is turned so that it points where ``psi_deg`` does; the skewness follows from the
+        third moment, of which ``fM3Long`` is the cube root in mm.
 
     Raises
     ------
@@ -86,9 +87,16 @@ def image_columns(events: RootTree, rows: Ints) -> dict[str, Floats]:
         "width_deg": width,
         "psi_deg": np.degrees(np.arctan2(turned * axis_y, turned * axis_x)),
     }
-    if "MHillasExt.fM3Long" in events:
+    for name, branch, sign in (
+        ("m3_long_deg", "MHillasExt.fM3Long", turned),
+        ("m3_trans_deg", "MHillasExt.fM3Trans", -turned),
+        ("asymmetry_deg", "MHillasExt.fAsym", turned),
+    ):
+        if branch in events:
+            columns[name] = sign * DEG_PER_MM * value(branch)
+    if "m3_long_deg" in columns:
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns["skewness"] = turned * (DEG_PER_MM * value("MHillasExt.fM3Long") / length) ** 3
+            columns["skewness"] = (columns["m3_long_deg"] / length) ** 3
     columns |= {name: value(branch) for name, branch in _PLAIN.items() if branch in events}
     has_light = np.isfinite(size) & (size > 0.0)
     return {name: np.where(has_light & np.isfinite(values), values, np.nan) for name, values in columns.items()}

@@ -1,4 +1,4 @@
-"""What MARS files say besides the images: level, trigger, pedestals, drive reports, versions, numbers without stereo."""
+"""What MARS files say besides the images: level, trigger, pedestals, drive, versions, numbers without stereo."""
 
 import numpy as np
 import pytest

@@ -61,7 +61,8 @@ def mars_parameters_of(charge, camera):
     values, vectors = np.linalg.eigh(covariance)
     axis = vectors[:, 1] * (1.0 if vectors[0, 1] > 0 else -1.0)  # delta between -90 and 90 degrees
     along = (px - x) * axis[0] + (py - y) * axis[1]
-    third = (charge * along**3).sum() / size
+    across = (py - y) * axis[0] - (px - x) * axis[1]
+    brightest = charge.argmax()
     return {
         "MHillas.fSize": size,
         "MHillas.fMeanX": x,
@@ -69,8 +70,11 @@ def mars_parameters_of(charge, camera):
         "MHillas.fLength": np.sqrt(values[1]),
         "MHillas.fWidth": np.sqrt(values[0]),
         "MHillas.fDelta": np.arctan2(axis[1], axis[0]),
-        "MHillasExt.fM3Long": np.cbrt(third),
+        "MHillasExt.fM3Long": np.cbrt((charge * along**3).sum() / size),
+        "MHillasExt.fM3Trans": np.cbrt((charge * across**3).sum() / size),
+        "MHillasExt.fAsym": (x - px[brightest]) * axis[0] + (y - py[brightest]) * axis[1],
         "MNewImagePar.fConc1": charge.max() / size,
+        "MNewImagePar.fConc": np.sort(charge)[-2:].sum() / size,
     }
 
 
@@ -82,7 +86,10 @@ def test_parameters_of_mars_become_those_of_the_same_image(tmp_path):
         centre, angle = rng.uniform(-0.8, 0.8, 2), rng.uniform(0.0, np.pi)
         dx, dy = camera.x_deg - centre[0], camera.y_deg - centre[1]
         along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle) - dx * np.sin(angle)
-        image[:] = 50.0 * np.exp(-0.5 * (along / 0.3) ** 2 - 0.5 * (across / 0.1) ** 2) * np.exp(2.0 * along)
+        image[:] = (
+            50.0 * np.exp(-0.5 * (along / 0.3) ** 2 - 0.5 * (across / 0.1) ** 2) * np.exp(2.0 * along + 3.0 * across)
+        )
+        image[:] += 8.0 * np.exp(-0.5 * ((along - 0.3) / 0.1) ** 2 - 0.5 * ((across - 0.25) / 0.1) ** 2)
     mask = images > 0.1
     images[~mask] = 0.0
     ours = image_parameters(images, np.full_like(images, np.nan), mask, camera)
@@ -93,8 +100,8 @@ def test_parameters_of_mars_become_those_of_the_same_image(tmp_path):
             container, member = name.split(".")
             trees["Events"][f"{container}_{telescope}.{member}"] = np.array([r[name] for r in rows], dtype=np.float32)
     theirs = read_mars_features([write_file(tmp_path / stereo_name("S"), **trees)])
-    names = ("size_pe", "cog_x_deg", "cog_y_deg", "r_deg", "length_deg", "width_deg", "skewness", "concentration")
-    for name in names:
+    names = ("size_pe", "cog_x_deg", "cog_y_deg", "r_deg", "length_deg", "width_deg", "skewness")
+    for name in (*names, "concentration", "concentration2", "m3_long_deg", "m3_trans_deg", "asymmetry_deg"):
         np.testing.assert_allclose(theirs[name], ours[name], rtol=2e-4, atol=2e-4, err_msg=name)
     for name, period in (("psi_deg", 180.0), ("phi_deg", 360.0)):
         apart = (theirs[name] - ours[name] + period / 2) % period - period / 2
@@ -110,13 +117,13 @@ def test_plain_parameters_and_images_without_light(tmp_path):
     assert table.settings is None
     image = image_columns(3, seed=2)
     for name, branch in (
-        ("leakage1", "MNewImagePar.fLeakage1"),
-        ("leakage2", "MNewImagePar.fLeakage2"),
+        ("leakage1_mars", "MNewImagePar.fLeakage1"),
+        ("leakage2_mars", "MNewImagePar.fLeakage2"),
         ("n_pixels", "MNewImagePar.fNumUsedPixels"),
         ("n_islands", "MImagePar.fNumIslands"),
     ):
         np.testing.assert_allclose(table[name][:, 0], image[branch])
-    for name in ("size_pe", "cog_x_deg", "length_deg", "leakage1", "n_pixels", "psi_deg"):
+    for name in ("size_pe", "cog_x_deg", "length_deg", "leakage1_mars", "n_pixels", "psi_deg"):
         assert np.isfinite(table[name]).tolist() == [[True, True], [True, False], [True, False]]
 
 

@@ -201,9 +201,12 @@ def image_columns(n, *, seed=1):
         "MHillas.fSinDelta": np.sin(delta),
         "MHillas.fCosDelta": np.cos(delta),
         "MHillasExt.fM3Long": length * rng.uniform(-0.9, 0.9, n),
+        "MHillasExt.fM3Trans": length * rng.uniform(-0.3, 0.3, n),
+        "MHillasExt.fAsym": length * rng.uniform(-0.5, 0.5, n),
         "MHillasTimeFit.fP1Grad": rng.normal(0.0, 0.1, n),
         "MNewImagePar.fLeakage1": rng.uniform(0.0, 0.1, n),
         "MNewImagePar.fLeakage2": rng.uniform(0.1, 0.2, n),
+        "MNewImagePar.fConc": rng.uniform(0.4, 0.6, n),
         "MNewImagePar.fConc1": rng.uniform(0.1, 0.4, n),
     }
     columns = {name: values.astype(np.float32) for name, values in columns.items()}
