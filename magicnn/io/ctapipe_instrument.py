@@ -35,12 +35,15 @@ class Instrument:
         Their numbers in ctapipe, ascending.
     array : TelescopeArray
         Their positions.
+    subarray : str
+        Name of the whole array.
     """
 
     camera: Camera
     telescopes: tuple[str, ...]
     tel_ids: tuple[int, ...]
     array: TelescopeArray
+    subarray: str
 
 
 def instrument_of(
@@ -90,7 +93,8 @@ def instrument_of(
     names = {tel_id: name for tel_id, name in names.items() if telescopes is None or name in telescopes}
     tel_ids = tuple(names)
     described = _camera(subarray, chosen, tel_ids, where)
-    return Instrument(described, tuple(names.values()), tel_ids, _array(subarray, tel_ids, simulation))
+    array = _array(subarray, tel_ids, simulation)
+    return Instrument(described, tuple(names.values()), tel_ids, array, str(subarray.name))
 
 
 def _choose(subarray: Any, by_camera: Mapping[str, Sequence[int]], camera: str | None, where: str) -> str:

@@ -152,11 +152,12 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     path_or_paths : path or iterable of paths
         One file, several (both telescopes, sub-runs), a glob or a directory.
     kind : str, optional
-        ``"mars"``, ``"eventset"`` or ``"ctapipe"``; recognised from the content when not given.
+        ``"mars"``, ``"eventset"``, ``"ctapipe"`` or ``"eventsource"``; recognised from the content when not given.
     **options
         For the reader. MARS files: ``sampling_gsps``, ``require_stereo``, ``max_time_difference_us`` (see
         `magicnn.io.mars.open_mars`). ctapipe files: ``camera``, ``telescopes`` (see
-        `magicnn.io.ctapipe_hdf5.open_ctapipe_events`).
+        `magicnn.io.ctapipe_hdf5.open_ctapipe_events`). sim_telarray files: the same and ``extractor`` (see
+        `magicnn.io.eventsource.open_event_sources`).
 
     Returns
     -------
@@ -235,6 +236,24 @@ def _open_eventset(paths: Sequence[Path]) -> StoredEvents:
     return EventSet(paths[0])
 
 
+def _open_event_sources(
+    paths: Sequence[Path],
+    *,
+    camera: str | None = None,
+    telescopes: Sequence[str] | None = None,
+    extractor: str = "NeighborPeakWindowSum",
+) -> StoredEvents:
+    from magicnn.io.eventsource import open_event_sources
+
+    return open_event_sources(paths, camera=camera, telescopes=telescopes, extractor=extractor)
+
+
+def _is_event_source(path: Path, head: bytes) -> bool:
+    from magicnn.io.ctapipe_source import EVENTIO_MAGICS, is_readable, is_sim_telarray
+
+    return is_sim_telarray(path, head) or (not head.startswith(EVENTIO_MAGICS) and is_readable(path))
+
+
 def _is_eventset(path: Path, head: bytes) -> bool:
     if not head.startswith(_HDF5_MAGIC):
         return False
@@ -287,5 +306,14 @@ register_format(
         patterns=("*.dl1.h5", "*.dl2.h5", "*.h5"),
         recognises=_is_ctapipe,
         open=_open_ctapipe,
+    )
+)
+register_format(
+    Format(
+        kind="eventsource",
+        description="a sim_telarray file or another that ctapipe reads",
+        patterns=("*.simtel.zst", "*.simtel.gz", "*.simtel"),
+        recognises=_is_event_source,
+        open=_open_event_sources,
     )
 )

@@ -13,44 +13,7 @@ from magicnn.io.ctapipe_instrument import instrument_of
 u = pytest.importorskip("astropy.units")
 
 
-def subarray(cameras, shape="hexagon", shift_m=0.0, focal_length_m=17.0):
-    """Telescopes with MAGIC's pixels, every one further north by 100 m, the camera of the last one shifted."""
-    from astropy.coordinates import EarthLocation
-    from ctapipe.coordinates import CameraFrame
-    from ctapipe.instrument import (
-        CameraDescription,
-        CameraGeometry,
-        OpticsDescription,
-        ReflectorShape,
-        SizeType,
-        SubarrayDescription,
-        TelescopeDescription,
-    )
-
-    magic = Camera.magic()
-    telescopes = {}
-    for i, name in enumerate(cameras):
-        is_last = i == len(cameras) - 1
-        focal = focal_length_m if is_last else 17.0
-        geometry = CameraGeometry(
-            name,
-            np.arange(magic.n_pixels),
-            (magic.x_m + is_last * shift_m) * u.m,
-            magic.y_m * u.m,
-            np.full(magic.n_pixels, magic.pixel_area_m2) * u.m**2,
-            shape,
-            frame=CameraFrame(focal_length=focal * u.m),
-        )
-        optics = OpticsDescription(
-            "MAGIC", SizeType.LST, 1, focal * u.m, np.nan * u.m, 239 * u.m**2, 964, ReflectorShape.PARABOLIC
-        )
-        telescopes[i + 4] = TelescopeDescription("MAGIC", optics, CameraDescription(name, geometry, None))
-    positions = {t: [100.0 * i, 7.0, 1.0] * u.m for i, t in enumerate(telescopes)}
-    location = EarthLocation(SITE.longitude_deg * u.deg, SITE.latitude_deg * u.deg, 2158.0 * u.m)
-    return SubarrayDescription("test", positions, telescopes, location)
-
-
-def test_a_pair_of_magic_cameras_keeps_its_names_but_not_the_places_of_magic():
+def test_a_pair_of_magic_cameras_keeps_its_names_but_not_the_places_of_magic(subarray):
     found = instrument_of(subarray(["MAGICCam", "MAGICCam"]), where="x.h5")
     assert found.telescopes == ("M1", "M2")
     assert found.tel_ids == (4, 5)
@@ -58,12 +21,13 @@ def test_a_pair_of_magic_cameras_keeps_its_names_but_not_the_places_of_magic():
     assert found.array.positions_m == ((0.0, 7.0, 1.0), (100.0, 7.0, 1.0))
     assert not np.allclose(found.array.positions_m, TELESCOPES_M)
     assert found.array.ground_m == 2158.0
+    assert found.subarray == "test"
     assert found.array.site.latitude_deg == pytest.approx(SITE.latitude_deg)
     assert found.array.site.field_north_ut is None
     assert found.camera.effective_focal_length_m == 17.0  # nothing better is known
 
 
-def test_magnetic_field_of_the_simulation():
+def test_magnetic_field_of_the_simulation(subarray):
     simulation = {
         "prod_site_B_total": 40.0 * u.uT,
         "prod_site_B_inclination": 60.0 * u.deg,
@@ -75,7 +39,7 @@ def test_magnetic_field_of_the_simulation():
     assert site.declination_deg == pytest.approx(-5.0)
 
 
-def test_one_camera_type_is_chosen_by_name():
+def test_one_camera_type_is_chosen_by_name(subarray):
     three = subarray(["A", "B", "B"])
     with pytest.raises(
         ConfigError, match=r"x.h5: .*A \(1 telescopes\), B \(2 telescopes\); choose one with --camera A"
@@ -93,7 +57,7 @@ def test_one_camera_type_is_chosen_by_name():
         instrument_of(four, where="x.h5", camera="B", telescopes=["MAGIC-5"])
 
 
-def test_cameras_that_cannot_share_an_event_set_are_refused():
+def test_cameras_that_cannot_share_an_event_set_are_refused(subarray):
     with pytest.raises(InputError, match="no telescope with a hexagonal camera, only A"):
         instrument_of(subarray(["A"], shape="square"), where="x.h5")
     with pytest.raises(InputError, match="pixels of camera A are of shape square; only hexagonal"):
