@@ -14,7 +14,7 @@ from magicnn.array import impact_m
 from magicnn.errors import InputError
 from magicnn.io.ctapipe_instrument import Instrument, instrument_of
 from magicnn.io.ctapipe_tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
-from magicnn.io.ctapipe_truth import generated_by_run, pdg_numbers
+from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
 
 __all__ = ["IMAGES", "LAYOUT", "TRIGGER", "CtapipeSource", "read_source", "subarray_of"]
 
@@ -41,12 +41,6 @@ _TRUTH = {
     "true_core_y_m": ("true_core_y", "m"),
     "true_first_interaction_m": ("true_h_first_int", "m"),
     "true_xmax_gcm2": ("true_x_max", "g / cm2"),
-}
-_RUN_UNITS = {
-    **dict.fromkeys(("energy_range_min", "energy_range_max"), "GeV"),
-    **dict.fromkeys(("max_alt", "min_alt", "max_viewcone_radius", "min_viewcone_radius"), "deg"),
-    **dict.fromkeys(("max_scatter_range", "min_scatter_range"), "m"),
-    **dict.fromkeys(("spectral_index", "n_showers", "shower_reuse"), ""),
 }
 
 
@@ -317,7 +311,7 @@ def _runs(file: CtapipeFile) -> Mapping[str, NDArray[Any]]:
     table = file.optional_table(RUN)
     if table is None or not len(table):
         return {}
-    units = {"obs_id": "", **_RUN_UNITS, "prod_site_B_total": "uT"}
+    units = {"obs_id": "", **RUN_UNITS, "prod_site_B_total": "uT"}
     units |= dict.fromkeys(("prod_site_B_inclination", "prod_site_B_declination"), "rad")
     return {name: table.column(name, unit) for name, unit in units.items()}
 
@@ -344,6 +338,6 @@ def _generated(
         which = of_run if of_run.any() else np.ones_like(of_run)
         truth = {name: columns[name][which] for name in ("true_particle", "true_zenith_deg", "true_azimuth_deg")}
         pointing = (columns["pointing_zenith_deg"][which], columns["pointing_azimuth_deg"][which])
-        run = {name: runs[name][row] for name in _RUN_UNITS}
+        run = {name: runs[name][row] for name in RUN_UNITS}
         found.append((run_id, generated_by_run(run, truth, pointing)))
     return found

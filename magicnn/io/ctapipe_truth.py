@@ -13,7 +13,15 @@ from magicnn.errors import InputError
 from magicnn.generated import Generated
 from magicnn.io.mars_truth import particle_name
 
-__all__ = ["generated_by_run", "pdg_numbers"]
+__all__ = ["RUN_UNITS", "generated_by_run", "pdg_numbers", "primary_ids"]
+
+RUN_UNITS = {
+    **dict.fromkeys(("energy_range_min", "energy_range_max"), "GeV"),
+    **dict.fromkeys(("max_alt", "min_alt", "max_viewcone_radius", "min_viewcone_radius"), "deg"),
+    **dict.fromkeys(("max_scatter_range", "min_scatter_range"), "m"),
+    **dict.fromkeys(("spectral_index", "n_showers", "shower_reuse"), ""),
+}
+"""What `generated_by_run` needs of ctapipe's simulation configuration, and in which units; empty for a number."""
 
 _LEPTONS = {0: 22, 1: 11, -1: -11, 2: 13, -2: -13, 100: 2112, 101: 2212}
 """Photon, leptons and nucleons of ctapipe's ``shower_primary_id``; nuclei have 100 x nucleons + protons."""
@@ -61,7 +69,7 @@ def generated_by_run(
     Parameters
     ----------
     run : mapping
-        A row of ctapipe's simulation configuration in plain numbers: energies in GeV, lengths in m, angles in deg.
+        A row of ctapipe's simulation configuration in plain numbers, in the units of `RUN_UNITS`.
     truth : mapping of str to array, [N]
         ``true_particle``, ``true_zenith_deg`` and ``true_azimuth_deg`` of the events of the run, at least one.
     pointing : pair of arrays, [N]
@@ -94,3 +102,27 @@ def generated_by_run(
         zenith_min_deg=90.0 - float(run["max_alt"]),
         zenith_max_deg=90.0 - float(run["min_alt"]),
     ).to_mapping()
+
+
+def primary_ids(pdg: NDArray[Any]) -> NDArray[np.int16]:
+    """Translate PDG numbers into ctapipe's, the inverse of `pdg_numbers`.
+
+    Parameters
+    ----------
+    pdg : int array, [N]
+        PDG numbers.
+
+    Returns
+    -------
+    int16 array, [N]
+        ``shower_primary_id``; what has no number there gets ctapipe's own for unknown, 32767.
+    """
+    known = {code: number for number, code in _LEPTONS.items()}
+    ids = np.full(pdg.shape, np.iinfo(np.int16).max, dtype=np.int16)
+    for code in np.unique(pdg):
+        protons, nucleons = int(code) // 10_000 % 1000, int(code) // 10 % 1000
+        if int(code) in known:
+            ids[pdg == code] = known[int(code)]
+        elif code >= 1_000_000_000:
+            ids[pdg == code] = 100 * nucleons + protons
+    return ids

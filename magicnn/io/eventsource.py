@@ -21,7 +21,7 @@ from magicnn.errors import ConfigError, InputError, nearest_names, optional_impo
 from magicnn.events import EventBatch, EventMeta
 from magicnn.io.ctapipe_instrument import Instrument
 from magicnn.io.ctapipe_source import Calibration, event_columns, events_of, instrument_in, open_source
-from magicnn.io.ctapipe_truth import generated_by_run, pdg_numbers
+from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
 from magicnn.io.mars_truth import merge_generated, particle_name, shower_ids
 from magicnn.runs import progress, provenance
 
@@ -32,12 +32,6 @@ _log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
 
 _EXTRACTOR = "NeighborPeakWindowSum"
-_RUN_UNITS = {
-    **dict.fromkeys(("energy_range_min", "energy_range_max"), "GeV"),
-    **dict.fromkeys(("max_alt", "min_alt", "max_viewcone_radius", "min_viewcone_radius"), "deg"),
-    **dict.fromkeys(("max_scatter_range", "min_scatter_range"), "m"),
-}
-_RUN_NUMBERS = ("spectral_index", "n_showers", "shower_reuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,7 @@ class _Index:
     rows: Ints
     columns: Mapping[str, NDArray[Any]]
     counts: Mapping[str, int]
-    runs: Mapping[int, Mapping[str, float]]  # what each was simulated with, in the units of _RUN_UNITS
+    runs: Mapping[int, Mapping[str, float]]  # what each was simulated with, in RUN_UNITS
 
 
 class EventSourceReader:
@@ -301,8 +295,7 @@ def _truth(columns: Mapping[str, NDArray[Any]], instrument: Instrument, path: Pa
 
 def _plain(config: Mapping[str, Any]) -> dict[str, float]:
     """Numbers of a simulation configuration that matter here."""
-    run = {name: float(config[name].to_value(unit)) for name, unit in _RUN_UNITS.items()}
-    return run | {name: float(config[name]) for name in _RUN_NUMBERS}
+    return {name: float(config[name].to_value(unit) if unit else config[name]) for name, unit in RUN_UNITS.items()}
 
 
 def _generated(files: Sequence[_Index], columns: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
