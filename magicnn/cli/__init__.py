@@ -14,6 +14,7 @@ import typer
 from magicnn import __version__
 from magicnn.cli.baseline import baseline
 from magicnn.cli.bench import bench
+from magicnn.cli.bench import features as bench_features
 from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
@@ -112,6 +113,7 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 for _command in (simulate, convert, info, train, baseline, predict, evaluate, irf, report, export, run):
     app.command()(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
+bench.command("features")(_guarded(bench_features))
 app.add_typer(bench)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-__all__ = ["bench", "simulate"]
+if TYPE_CHECKING:
+    from magicnn.pipeline.speed import Measure
+
+__all__ = ["bench", "features", "simulate"]
 
 bench = typer.Typer(
     name="bench",
@@ -17,20 +21,39 @@ bench = typer.Typer(
 )
 
 
+_Json = Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")]
+_Repeat = Annotated[int, typer.Option(min=1, help="Repetitions of every measurement; the median counts.")]
+_Only = Annotated[list[str] | None, typer.Option("--only", metavar="KEY", help="Measure this alone; repeatable.")]
+
+
 def simulate(
-    json: Annotated[Path | None, typer.Option("--json", help="Write the numbers to this file.")] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Repetitions of every measurement; the median counts.")] = 5,
+    json: _Json = None,
+    repeat: _Repeat = 5,
     scale: Annotated[float, typer.Option(min=0.01, help="Factor on the numbers of showers and events.")] = 1.0,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="KEY", help="Measure this alone; repeatable.")
-    ] = None,
+    only: _Only = None,
 ) -> None:
     """Measure the air-shower simulation: processor time on one core, zenith 20 deg, cores within 150 m."""
-    from magicnn.pipeline.simulation_speed import measure, report
+    from magicnn.pipeline.simulation_speed import MEASURES, measure
 
-    found = measure(repeat=repeat, scale=scale, only=only or ())
-    typer.echo(report(found))
+    _tell(measure(repeat=repeat, scale=scale, only=only or ()), MEASURES, json)
+
+
+def features(
+    json: _Json = None,
+    repeat: _Repeat = 5,
+    scale: Annotated[float, typer.Option(min=0.01, help="Factor on the numbers of images.")] = 1.0,
+    only: _Only = None,
+) -> None:
+    """Measure cleaning, image and stereo parameters on one core, and ctapipe's functions on the same images."""
+    from magicnn.pipeline.feature_speed import MEASURES, measure
+
+    _tell(measure(repeat=repeat, scale=scale, only=only or ()), MEASURES, json)
+
+
+def _tell(found: dict[str, Any], measures: Mapping[str, Measure], json: Path | None) -> None:
+    from magicnn.pipeline.speed import report
+    from magicnn.runs import write_json
+
+    typer.echo(report(found, measures))
     if json is not None:
-        from magicnn.runs import write_json
-
         write_json(json, found)

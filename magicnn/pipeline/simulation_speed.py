@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from magicnn.array import TELESCOPES_M
-from magicnn.compiled import compiled
-from magicnn.errors import ConfigError, nearest_names
+from magicnn.pipeline.speed import Measure, chosen, collect, reference_ms, repeated
 from magicnn.simulation.production import simulate_chunk, simulator
-from magicnn.simulation.random_numbers import random_state
 from magicnn.simulation.settings import ProductionSettings, SiteSettings, settings_from_yaml
 from magicnn.simulation.showers import environment, simulate_shower
 
-__all__ = ["MEASURES", "Measure", "measure", "reference_loop", "report"]
+__all__ = ["MEASURES", "measure"]
 
 _ZENITH_DEG = 20.0
 _CORE_RADIUS_M = 150.0
-_REFERENCE_STEPS = 10_000_000
 _FAR_DEG = ("zenith_min_deg=19", "zenith_max_deg=21")
 _NEAR_CORES = ("scatter_radius_m=150", "scatter_energy_exponent=0", "scatter_zenith_exponent=0")
 _GAMMA = ("energy_min_gev=50", "energy_max_gev=20000", *_FAR_DEG)
@@ -50,34 +44,12 @@ _PRODUCTION_SHOWERS = 400
 _START = "from magicnn.pipeline.simulation_speed import first_shower; first_shower()"
 
 
-@dataclass(frozen=True)
-class Measure:
-    """Something to measure.
-
-    Attributes
-    ----------
-    text, unit : str
-    target : float or None
-        What is wanted.
-    is_time : bool
-        Whether less is better: times and memory, not rates and speed-ups.
-    digits : int
-        Decimals to show.
-    """
-
-    text: str
-    unit: str
-    target: float | None
-    is_time: bool = True
-    digits: int = 1
-
-
 MEASURES: dict[str, Measure] = {
     "gamma_100gev_ms": Measure("gamma, 100 GeV, two telescopes", "ms", 5.0),
     "gamma_1tev_ms": Measure("gamma, 1 TeV, two telescopes", "ms", 45.0),
     "proton_1tev_ms": Measure("proton, 1 TeV, two telescopes", "ms", 20.0),
-    "ten_cores_gamma_100gev": Measure("ten core positions over one, gamma, 100 GeV", "times", 2.0, digits=2),
-    "ten_cores_gamma_1tev": Measure("ten core positions over one, gamma, 1 TeV", "times", 2.0, digits=2),
+    "ten_cores_gamma_100gev": Measure("ten core positions over one, gamma, 100 GeV", "times", 2.0, layout=".2f"),
+    "ten_cores_gamma_1tev": Measure("ten core positions over one, gamma, 1 TeV", "times", 2.0, layout=".2f"),
     "triggered_gammas_per_s": Measure(
         "triggered gammas, E^-2, 50 GeV to 20 TeV, cores within 150 m, with detector", "1/s", 60.0, is_time=False
     ),
@@ -93,17 +65,19 @@ MEASURES: dict[str, Measure] = {
     "triggered_protons_production_per_s": Measure(
         "the same, cores over the production's area", "1/s", 15.0, is_time=False
     ),
-    "two_processes": Measure("two processes over one, by the clock", "times", 1.9, is_time=False, digits=2),
+    "two_processes": Measure("two processes over one, by the clock", "times", 1.9, is_time=False, layout=".2f"),
     "two_processes_cpu": Measure(
         "two processes over one, by processor time: what they take from each other",
         "times",
         None,
         is_time=False,
-        digits=2,
+        layout=".2f",
     ),
-    "peak_memory_gb": Measure("greatest memory of a process, gammas and protons with detector", "GB", 1.0, digits=2),
+    "peak_memory_gb": Measure(
+        "greatest memory of a process, gammas and protons with detector", "GB", 1.0, layout=".2f"
+    ),
     "second_start_s": Measure(
-        "start of a new process to the end of its first event, compiled code kept", "s", 3.0, digits=2
+        "start of a new process to the end of its first event, compiled code kept", "s", 3.0, layout=".2f"
     ),
 }
 """Keys of the JSON, and what they mean."""
@@ -128,78 +102,17 @@ def measure(
     Returns
     -------
     dict
-        ``reference_ms`` and, under ``measures``, for each key ``value`` (median), ``low`` and ``high`` (of the
-        repetitions), ``unit``, ``target``, ``is_met``, and ``ratio``: times in units of the reference loop, rates per
-        its duration.
+        See `magicnn.pipeline.speed.collect`; besides, ``repeat`` and ``scale``.
 
     Raises
     ------
     ConfigError
         A key is not known, or the YAML files are not there.
     """
-    for key in only:
-        if key not in MEASURES:
-            raise ConfigError(f"bench simulate: {key!r} is not known; {nearest_names(key, MEASURES)}")
-    reference_ms: list[float] = []
-    found = {}
-    for key, times in _values(repeat, scale, only or tuple(MEASURES), configs, reference_ms):
-        entry = MEASURES[key]
-        median = float(np.median(times))
-        is_met = None if entry.target is None else (median <= entry.target) == entry.is_time or median == entry.target
-        found[key] = {
-            "value": median,
-            "low": float(min(times)),
-            "high": float(max(times)),
-            "unit": entry.unit,
-            "target": entry.target,
-            "is_met": is_met,
-            "text": entry.text,
-            "ratio": _ratio(entry, median, reference_ms),
-        }
-    return {
-        "reference_ms": {
-            "value": float(np.median(reference_ms)),
-            "low": min(reference_ms),
-            "high": max(reference_ms),
-            "text": f"{_REFERENCE_STEPS} turns of a random-number loop compiled by numba",
-        },
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
-        "repeat": repeat,
-        "scale": scale,
-        "measures": found,
-    }
-
-
-def report(found: dict[str, Any]) -> str:
-    """Lay the numbers out as a table."""
-    reference = found["reference_ms"]
-    lines = [
-        f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']:.1f}",
-        f"reference loop: {reference['value']:.0f} ms ({reference['low']:.0f} to {reference['high']:.0f})",
-        f"{'':79s} {'median':>9s} {'lowest':>9s} {'highest':>9s} {'unit':6s} {'reference':>9s} {'target':>8s}",
-    ]
-    for key, row in found["measures"].items():
-        entry = MEASURES[key]
-        numbers = " ".join(f"{row[k]:9.{entry.digits}f}" for k in ("value", "low", "high"))
-        ratio = f"{row['ratio']:9.3f}" if row["ratio"] is not None else f"{'':9s}"
-        sign = "<=" if entry.is_time else ">="
-        target = "" if entry.target is None else f"{sign} {entry.target:g}  {'met' if row['is_met'] else 'NOT MET'}"
-        lines.append(f"{entry.text:79s} {numbers} {entry.unit:6s} {ratio} {target:>8s}")
-    return "\n".join(lines)
-
-
-@compiled
-def reference_loop(n: int, state: NDArray[np.uint64]) -> float:
-    """Turn a random state many times with a logarithm, a root and a sine each, as the simulation's kernels do."""
-    total = 0.0
-    word = state[0]
-    for _ in range(n):
-        word ^= word << np.uint64(13)
-        word ^= word >> np.uint64(7)
-        word ^= word << np.uint64(17)
-        share = (np.float64(word >> np.uint64(11)) + 0.5) * 1.1102230246251565e-16
-        total += np.sqrt(-np.log(share)) * np.sin(6.283185307179586 * share)
-    return total
+    keys = chosen(only, MEASURES, command="bench simulate")
+    references: list[float] = []
+    values = _values(repeat, scale, keys, configs, references)
+    return collect(values, MEASURES, references, repeat=repeat, scale=scale)
 
 
 def first_shower() -> None:
@@ -221,35 +134,30 @@ def first_shower() -> None:
     simulate_chunk(simulator(settings, 1), 0)
 
 
-def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, reference_ms: list[float]) -> Any:
+def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, references: list[float]) -> Any:
     """Yield keys with one value per repetition."""
     surroundings = environment(**SiteSettings().model_dump(exclude={"light_budget"}))
-
-    def repeated(work: Callable[[int], float]) -> list[float]:
-        work(0)
-        values = []
-        for k in range(repeat):
-            reference_ms.append(_reference_ms())
-            values.append(work(k))
-        return values
 
     def number(at_one: int) -> int:
         return max(2, round(at_one * scale))
 
     for key, (particle, energy, at_one) in _SHOWERS.items():
         if key in keys:
-            yield key, repeated(partial(_shower_ms, particle, energy, 1, number(at_one), surroundings))
+            yield (
+                key,
+                repeated(partial(_shower_ms, particle, energy, 1, number(at_one), surroundings), repeat, references),
+            )
     for key, (energy, at_one) in _TEN_CORES.items():
         if key in keys:
-            yield key, repeated(partial(_ten_over_one, energy, number(at_one), surroundings))
+            yield key, repeated(partial(_ten_over_one, energy, number(at_one), surroundings), repeat, references)
     for key, (config, overrides) in _PRODUCTIONS.items():
         if key in keys:
             settings = settings_from_yaml(configs / config, [*overrides, f"name={key}", "showers_per_chunk=1"])
-            yield key, repeated(partial(_triggered_per_s, settings, number(_PRODUCTION_SHOWERS)))
+            yield key, repeated(partial(_triggered_per_s, settings, number(_PRODUCTION_SHOWERS)), repeat, references)
     if any(k in keys for k in ("two_processes", "two_processes_cpu", "peak_memory_gb")):
         pairs = []
         for _ in range(repeat):
-            reference_ms.append(_reference_ms())
+            references.append(reference_ms())
             pairs.append((_together(1, number(30)), _together(2, number(30))))
         if "two_processes" in keys:
             yield "two_processes", [2.0 * one["wall_s"] / two["wall_s"] for one, two in pairs]
@@ -258,14 +166,7 @@ def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, refer
         if "peak_memory_gb" in keys:
             yield "peak_memory_gb", [two["peak_gb"] for _, two in pairs]
     if "second_start_s" in keys:
-        yield "second_start_s", repeated(_start_s)
-
-
-def _reference_ms() -> float:
-    reference_loop(10, random_state(1))
-    start = time.process_time()
-    reference_loop(_REFERENCE_STEPS, random_state(1))
-    return 1e3 * (time.process_time() - start)
+        yield "second_start_s", repeated(_start_s, repeat, references)
 
 
 def _shower_ms(particle: str, energy_gev: float, n_cores: int, n_showers: int, surroundings: Any, _: int = 0) -> float:
@@ -357,18 +258,3 @@ def _start_s(_: int) -> float:
     subprocess.run([sys.executable, "-c", _START], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _ratio(entry: Measure, value: float, reference_ms: Sequence[float]) -> float | None:
-    """Times in units of the reference loop, rates per its duration; nothing for ratios and memory."""
-    loop = float(np.median(reference_ms)) if reference_ms else float("nan")
-    return {"ms": value / loop, "s": 1e3 * value / loop, "1/s": value * loop / 1e3}.get(entry.unit)
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.machine()

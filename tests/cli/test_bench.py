@@ -1,15 +1,18 @@
-"""``magicnn bench simulate``: numbers, table, errors."""
+"""``magicnn bench``: numbers, table, errors."""
 
 import json
+import sys
 
+import pytest
 from typer.testing import CliRunner
 
 from magicnn.cli import app
+from magicnn.pipeline import feature_speed
 from magicnn.pipeline.simulation_speed import MEASURES
 
 
-def run(*words):
-    return CliRunner().invoke(app, ["bench", "simulate", *map(str, words)])
+def run(*words, what="simulate"):
+    return CliRunner().invoke(app, ["bench", what, *map(str, words)])
 
 
 def test_a_measure_is_written_with_its_ratio_and_target(tmp_path):
@@ -36,3 +39,37 @@ def test_help_says_what_is_measured():
     assert done.exit_code == 0
     assert "--json" in done.output
     assert len(MEASURES) > 10
+
+
+@pytest.mark.slow  # ctapipe compiles its fit for the better part of a minute
+def test_features_are_measured_beside_ctapipe_with_ratio_and_target(tmp_path):
+    keys = ("all_per_s", "over_ctapipe", "difference")
+    options = [word for key in keys for word in ("--only", key)]
+    done = run(*options, "--scale", 0.02, "--repeat", 1, "--json", tmp_path / "speed.json", what="features")
+    assert done.exit_code == 0, done.output
+    assert "image and stereo parameters" in done.output
+    found = json.loads((tmp_path / "speed.json").read_text())
+    assert set(found["measures"]) == set(keys)
+    assert found["n_images"] == 164
+    for key, target in zip(keys, (20_000.0, 20.0, 1e-5), strict=True):
+        row = found["measures"][key]
+        assert 0.0 < row["low"] <= row["value"] <= row["high"]
+        assert row["target"] == target
+    assert found["measures"]["difference"]["is_met"]
+
+
+def test_own_rates_need_no_ctapipe(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ctapipe.image", None)
+    done = run("--only", "stereo_per_s", "--scale", 0.02, "--repeat", 1, "--json", tmp_path / "s.json", what="features")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "s.json").read_text())["measures"]["stereo_per_s"]["value"] > 0.0
+    done = run("--only", "difference", "--scale", 0.02, "--repeat", 1, what="features")
+    assert done.exit_code == 1
+    assert "ctapipe is needed to compare image parameters" in " ".join(done.output.split())
+
+
+def test_unknown_measure_of_features_is_named():
+    done = run("--only", "al_per_s", what="features")
+    assert done.exit_code == 2
+    assert "bench features: 'al_per_s' is not known; did you mean 'all_per_s'" in " ".join(done.output.split())
+    assert "all_per_s" in feature_speed.MEASURES
