@@ -73,6 +73,7 @@ def _mars_lines(path: Path) -> Lines:
     from magicnn.io.mars import usual_sampling
     from magicnn.io.mars_files import read_mars_file
     from magicnn.io.mars_names import LEVELS
+    from magicnn.io.mars_parameters import read_mars_predictions
 
     parts = read_mars_file(path)
     file = parts[0]
@@ -107,6 +108,11 @@ def _mars_lines(path: Path) -> Lines:
         particles = np.unique(columns["true_particle"])
         lines.append(("particle", ", ".join(f"PDG {code}" for code in particles)))
     lines += _generated(file.generated or {})
+    if file.level == "Q" and len(parts) > 1:
+        table = read_mars_predictions([path])
+        lines.append(
+            ("estimates", f"energies {_span(table['reco_energy_gev'])} GeV, {table['is_valid'].sum()} events valid")
+        )
     lines.append(("written", file.software))
     return [(key, value) for key, value in lines if value]
 

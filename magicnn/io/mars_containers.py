@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from magicnn.array import camera_from_sky, geographic_from_magnetic
 from magicnn.io.rootfiles import RootTree
+from magicnn.io.sanity import LIMITS
 
 __all__ = [
     "DEG_PER_MM",
@@ -184,8 +185,8 @@ def energy_estimate(events: RootTree, rows: Ints) -> tuple[Floats, Floats | None
     Returns
     -------
     energy_gev, uncertainty_gev : float64 array, [N]
-        NaN where MARS gives none (not finite or not positive). The uncertainty is ``fEnergyRMS``, in files without it
-        ``fUncertainty``, taken as GeV as ctapipe_io_magic's predecessors do; None without either.
+        NaN where MARS gives none (not positive, not finite or beyond any shower). The uncertainty is ``fEnergyRMS``, in
+        files without it ``fUncertainty``, taken as GeV as ctapipe_io_magic's predecessors do; None without either.
 
     Raises
     ------
@@ -195,7 +196,7 @@ def energy_estimate(events: RootTree, rows: Ints) -> tuple[Floats, Floats | None
 
     def positive(name: str) -> Floats:
         values = events.column(f"MEnergyEst.{name}")[rows].astype(np.float64)
-        return np.where(np.isfinite(values) & (values > 0.0), values, np.nan)
+        return np.where((values > 0.0) & (values <= LIMITS["true_energy_gev"][1]), values, np.nan)
 
     spread = next((n for n in ("fEnergyRMS", "fUncertainty") if f"MEnergyEst.{n}" in events), None)
     return positive("fEnergy"), None if spread is None else positive(spread)

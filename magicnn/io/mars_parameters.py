@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,12 @@ from magicnn.io.mars_names import LEVELS
 from magicnn.io.mars_runs import check_together, events_meta, in_order, runs_without_partner
 from magicnn.io.mars_stereo import TelescopeTable, joined_columns, pair_events
 from magicnn.io.rootfiles import RootTree, open_root
+from magicnn.io.sanity import possible_events
 from magicnn.predictions import PREDICTION_COLUMNS, PredictionTable
 
 __all__ = ["METHOD", "read_mars_features", "read_mars_predictions"]
+
+_log = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 Columns = dict[str, NDArray[Any]]
@@ -159,12 +163,20 @@ def _open(paths: Sequence[Path], *, require_stereo: bool) -> _Events:
         pairs, counts = pair_events(files, tables, _TOLERANCE_NS, mono_runs)
     else:
         pairs = np.tile(np.arange(len(tables[0].row)), (2, 1))
-        counts = {"read": pairs.shape[1], "events": pairs.shape[1]}
+        counts = {"read": pairs.shape[1]}
     if not pairs.shape[1]:
         raise InputError(f"{files[0].path}: no event in both telescopes of run {files[0].run_id}")
     columns = joined_columns(tables, pairs)
+    possible, wrong = possible_events(columns)
+    counts["impossible values"] = int((~possible).sum())
+    if wrong:
+        _log.warning(
+            "%d events with impossible values are left out (%s)", counts["impossible values"], ", ".join(wrong)
+        )
     order = np.lexsort((columns["event_id"], columns["run_id"]))
+    order = order[possible[order]]
     columns = {name: values[order] for name, values in columns.items()}
+    counts["events"] = len(order)
     return _Events(files, tables, pairs[:, order], columns, events_meta(files, columns, counts, record={}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -120,8 +121,12 @@ def events_meta(
     particle = None
     if first.is_simulation:
         # what was thrown counts once: per run of files of one telescope, per file of those of both
-        parts = {f.path if f.level in "SQ" else f.run_id: (f.path, f.generated) for f in reversed(files)}
-        generated = merge_generated([part for _, part in sorted(parts.items())])
+        parts: dict[Any, tuple[Path, dict[str, Any] | None]] = {}
+        for f in files:
+            key = f.path if f.level in "SQ" else f.run_id
+            if key not in parts or parts[key][1] is None:
+                parts[key] = (f.path, f.generated)
+        generated = merge_generated([parts[key] for key in sorted(parts)])
         cone = generated.get("viewcone_max_deg", 0.0) - generated.get("viewcone_min_deg", 0.0)
         particle = particle_name(columns["true_particle"], viewcone_deg=cone)
     modes = {f.trigger.mode for f in files if f.trigger.mode}

@@ -234,12 +234,15 @@ def merged(folder, numbers, runs, name="GA_za35to50_8_Q_w0.root"):
 
 
 def test_several_runs_in_one_file(tmp_path):
-    path = merged(tmp_path, [1, 3, 2, 3, 4, 1], [11, 12, 13])
+    path = merged(tmp_path, [1, 3, 2, 3, 4, 1], [12, 11, 13])
     table = load_predictions(path)
-    assert table["run_id"].tolist() == [11, 11, 12, 12, 12, 13]
-    assert table["event_id"].tolist() == [1, 3, 2, 3, 4, 1]
+    assert table["run_id"].tolist() == [11, 11, 11, 12, 12, 13]
+    assert table["event_id"].tolist() == [2, 3, 4, 1, 3, 1]
+    rows = [2, 3, 4, 0, 1, 5]
+    np.testing.assert_allclose(table["reco_energy_gev"], melibea_columns(6)["MEnergyEst.fEnergy"][rows])
     assert table.generated["n_thrown"] == 1000  # once per file, not per run
     assert "3, from 11 to 13" in describe(path)
+    assert "6 events valid" in describe(path)
     broken = merged(tmp_path, [1, 3, 2, 3], [11, 12, 13], name="GA_za35to50_9_Q_w0.root")
     with pytest.raises(InputError, match=r"headers of 3 runs, but the event numbers restart 1 times"):
         load_predictions(broken)
