@@ -1,10 +1,15 @@
 """Star, superstar and melibea files: parameters in our units and frames, and MARS' estimates as predictions."""
 
+import json
+
 import numpy as np
 import pytest
 from mars_files import (
+    MC_RUN,
     data_name,
     image_columns,
+    mc_name,
+    mc_trees,
     melibea_columns,
     run_headers,
     run_tails,
@@ -28,6 +33,7 @@ from magicnn.images.hillas import image_parameters
 from magicnn.io import load_predictions, open_events
 from magicnn.io.describe import describe
 from magicnn.io.mars_parameters import read_mars_features, read_mars_predictions
+from magicnn.predictions import PredictionTable
 
 
 def run(*words):
@@ -278,6 +284,37 @@ def test_convert_writes_predictions_and_parameters(tmp_path):
     assert features.settings is None
     assert len(features) == 3
     assert "features, format 1" in run("info", tmp_path / "features.h5").output
+
+
+def test_evaluate_compares_mars_on_the_same_events(tmp_path):
+    """Predictions for the calibrated events of a run beside the melibea file of that run, which lacks one of them."""
+    for telescope in (1, 2):
+        write_file(tmp_path / mc_name(telescope), **mc_trees(telescope, [1, 2, 3, 4], [0, 1, 2, 3]))
+    reader = open_events([tmp_path / mc_name(telescope) for telescope in (1, 2)])
+    batch = reader.read()
+    columns = {name: values for name, values in batch.columns.items() if values.ndim == 1}
+    columns |= {"reco_energy_gev": 1.1 * batch["true_energy_gev"], "gammaness": np.full(4, 0.5)}
+    PredictionTable("CNN", columns, reader.meta.particle, reader.meta.generated).save(tmp_path / "CNN.h5")
+    rows, numbers = [0, 1, 2], (1, 2, 3)
+    melibea = write_stereo(tmp_path, numbers, name="GA_za35to50_8_Q_w0.root", rows=rows, run=MC_RUN)
+    settings = ["n_replicates=20", "zenith_bins_deg=[[5, 35]]", "energy_edges_gev=[10, 10000]"]
+    done = run(
+        "evaluate",
+        tmp_path / "CNN.h5",
+        melibea,
+        "--output",
+        tmp_path / "out",
+        *(w for s in settings for w in ("--set", s)),
+    )
+    assert done.exit_code == 0, done.output
+    assert "MARS: 3 of 4 gamma events of the other methods" in done.output
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())["rows"]
+    valid = {r["method"]: (r["n_events"], r["value"]) for r in metrics if r["metric"] == "valid_fraction"}
+    assert valid == {"CNN": (4, 1.0), "MARS": (4, 0.75)}
+    judged = {
+        r["method"]: r["n_events"] for r in metrics if r["metric"] == "bias_median" and r["energy_min_gev"] == 10.0
+    }
+    assert judged == {"CNN": 3, "MARS": 3}
 
 
 @pytest.mark.parametrize(("level", "use"), [("Q", "predictions"), ("S", "image parameters")])
