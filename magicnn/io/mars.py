@@ -230,10 +230,12 @@ def _require_images(files: Sequence[MarsFile]) -> None:
     """Refuse files of image parameters, saying what they are good for."""
     for f in files:
         if f.level != "Y" and not f.has_images:
-            use = "predictions (or magicnn.load_predictions)" if f.level == "Q" else "image parameters"
+            is_melibea = f.level == "Q"
+            what = "its predictions" if is_melibea else "its image parameters"
             raise InputError(
-                f"{f.path}: a MARS {LEVELS[f.level]} file without pixels, calibrated (_Y_) files have them; magicnn "
-                f"convert takes its {use} as they are, but not together with pixels"
+                f"{f.path}: a MARS {LEVELS[f.level]} file without pixels, which calibrated (_Y_) files have; "
+                f"'magicnn convert' of such files alone writes {what} to --output NAME.h5"
+                + (" (in Python: magicnn.load_predictions)" if is_melibea else "")
             )
 
 

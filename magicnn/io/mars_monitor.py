@@ -72,10 +72,10 @@ def pedestal_columns(
     dict
         ``pedestal_mean_pe, pedestal_rms_pe``, float32 [N], photoelectrons: the median over the pixels with an RMS
         above zero, of the signal extractor applied to pedestal events (``MPedPhotFromExtractor``), or of the
-        fundamental pedestal where there is no other. Empty when the file has neither.
+        fundamental pedestal where there is no other. Empty when the file has neither, or not their times.
     """
     tree = events if time_utc_ns is None else file.optional_tree("Pedestals")
-    if tree is None or not len(rows):
+    if tree is None or not len(rows) or (time_utc_ns is not None and "MTimePedestals.fMjd" not in tree):
         return {}
     container = next((c for c in _PEDESTALS if f"{c}.fArray.fRms" in tree and f"{c}.fArray.fMean" in tree), None)
     if container is None:

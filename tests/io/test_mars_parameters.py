@@ -319,7 +319,7 @@ def test_evaluate_compares_mars_on_the_same_events(tmp_path):
 
 @pytest.mark.parametrize(("level", "use"), [("Q", "predictions"), ("S", "image parameters")])
 def test_events_of_files_without_pixels(tmp_path, level, use):
-    with pytest.raises(InputError, match=rf"without pixels.* magicnn convert takes its {use}"):
+    with pytest.raises(InputError, match=rf"without pixels.*convert' of such files alone writes its {use}"):
         open_events(write_stereo(tmp_path, level=level))
 
 
