@@ -20,7 +20,7 @@ from magicnn.io.mars_monitor import N_PIXELS
 from magicnn.io.mars_names import LEVELS
 from magicnn.io.mars_runs import check_together, events_meta, in_order, runs_without_partner
 from magicnn.io.mars_stereo import TELESCOPES, TelescopeTable, joined_columns, pair_events
-from magicnn.io.rootfiles import open_root
+from magicnn.io.rootfiles import OpenTrees
 
 __all__ = ["MarsReader", "Sampling", "open_mars", "usual_sampling"]
 
@@ -83,6 +83,7 @@ class MarsReader:
         self._source_of = source_of  # [N, T] index into sources, -1 for a missing telescope
         self._row_of = row_of  # [N, T] entry in that file's tree
         self._sampling = sampling
+        self._trees = OpenTrees("Events")
 
     @property
     def meta(self) -> EventMeta:
@@ -137,14 +138,12 @@ class MarsReader:
         for index in np.unique(source_of[source_of >= 0]):
             source = self._sources[index]
             which, telescope = np.nonzero(source_of == index)
-            with open_root(source.path) as file:
-                images = read_images(
-                    file.tree("Events").of_telescope(source.telescope),
-                    row_of[which, telescope],
-                    n_slices=self._sampling.n_slices,
-                    is_bad=source.is_bad,
-                )
-            charge[which, telescope], time[which, telescope] = images
+            charge[which, telescope], time[which, telescope] = read_images(
+                self._trees.of(source.path).of_telescope(source.telescope),
+                row_of[which, telescope],
+                n_slices=self._sampling.n_slices,
+                is_bad=source.is_bad,
+            )
         time /= np.float32(self._sampling.gsps)
         columns = {name: values[start:stop] for name, values in self._columns.items()}
         return EventBatch(charge, time, columns, self._meta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError, MagicnnError, nearest_names
 
-__all__ = ["RootFile", "RootTree", "check_regular_file", "open_root"]
+__all__ = ["OpenTrees", "RootFile", "RootTree", "check_regular_file", "open_root"]
 
 _MAGIC = b"root"
 _TARRAY_TYPES = {"TArrayF": ">f4", "TArrayD": ">f8", "TArrayI": ">i4", "TArrayS": ">i2"}
 _NOT_DATA = (".", "MParContainer", "TObject", "fUniqueID", "fBits")  # what ROOT adds to every container
+_MOST_OPEN = 4  # two telescopes at the border of two sub-runs
 _LARGE_FILE_VERSION = 1_000_000  # from here on positions in the header have eight bytes
 
 
@@ -170,7 +172,9 @@ class RootTree:
                 return _tarray(branch, start, stop)[rows - start]
             import awkward as ak
 
-            values = branch.array(entry_start=start, entry_stop=stop, library="ak")[rows - start]
+            values = branch.array(entry_start=start, entry_stop=stop, library="ak")
+            if len(rows) < stop - start:
+                values = values[rows - start]
             if values.ndim != 2:
                 raise InputError(f"{self.path}: branch {name!r} has no array per entry ({branch.typename})")
             lengths = np.unique(ak.to_numpy(ak.num(values)))
@@ -226,6 +230,45 @@ class RootFile:
             if self.directory.classnames(recursive=False, cycle=False).get(name) != "TObjString":
                 return None
             return str(self.directory[name])
+
+
+class OpenTrees:
+    """Trees of the files that were read last, kept open: parsing one takes as long as decoding hundreds of events.
+
+    Parameters
+    ----------
+    name : str
+        Name of the trees.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._open: dict[Path, tuple[RootTree, contextlib.ExitStack]] = {}
+        self._pid = os.getpid()
+
+    def of(self, path: Path) -> RootTree:
+        """Return the tree of a file, as `RootFile.tree` does."""
+        if self._pid != os.getpid():  # the files belong to the process that was forked
+            self._open, self._pid = {}, os.getpid()
+        if path not in self._open:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.pop(next(iter(self._open)))[1].close()
+            with contextlib.ExitStack() as stack:
+                tree = stack.enter_context(open_root(path)).tree(self._name)
+                self._open[path] = (tree, stack.pop_all())
+        return self._open[path][0]
+
+    def close(self) -> None:
+        """Close all files; they open again when asked for."""
+        while self._open:
+            self._open.popitem()[1][1].close()
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_name": self._name, "_open": {}, "_pid": -1}
 
 
 @contextlib.contextmanager
