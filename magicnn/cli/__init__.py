@@ -15,6 +15,7 @@ from magicnn import __version__
 from magicnn.cli.baseline import baseline
 from magicnn.cli.bench import bench
 from magicnn.cli.bench import features as bench_features
+from magicnn.cli.bench import read as bench_read
 from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
@@ -114,6 +115,7 @@ for _command in (simulate, convert, info, train, baseline, predict, evaluate, ir
     app.command()(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
 bench.command("features")(_guarded(bench_features))
+bench.command("read")(_guarded(bench_read))
 app.add_typer(bench)
 
 

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from magicnn.pipeline.speed import Measure
 
-__all__ = ["bench", "features", "simulate"]
+__all__ = ["bench", "features", "read", "simulate"]
 
 bench = typer.Typer(
     name="bench",
@@ -48,6 +48,25 @@ def features(
     from magicnn.pipeline.feature_speed import MEASURES, measure
 
     _tell(measure(repeat=repeat, scale=scale, only=only or ()), MEASURES, json)
+
+
+def read(
+    json: _Json = None,
+    repeat: _Repeat = 3,
+    scale: Annotated[float, typer.Option(min=0.001, help="Factor on the numbers of events.")] = 1.0,
+    only: _Only = None,
+    oracle_python: Annotated[
+        Path | None,
+        typer.Option(help="Python of an environment with ctapipe_io_magic, see tools/oracles.py, to compare with."),
+    ] = None,
+) -> None:
+    """Measure reading of MARS files and event sets on one core, and ctapipe_io_magic's event loop."""
+    from magicnn.pipeline.reading_speed import MEASURES, measure
+
+    found = measure(repeat=repeat, scale=scale, only=only or (), oracle_python=oracle_python)
+    _tell(found, MEASURES, json)
+    for key in found["left_out"]:
+        typer.echo(f"not measured without --oracle-python: {MEASURES[key].text}")
 
 
 def _tell(found: dict[str, Any], measures: Mapping[str, Measure], json: Path | None) -> None:

@@ -7,10 +7,11 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.errors import InputError
 from magicnn.io.mars_monitor import N_PIXELS
 from magicnn.io.rootfiles import RootTree
-from magicnn.io.sanity import blank_impossible_pixels
+from magicnn.io.sanity import MAX_CHARGE_PE
 
 __all__ = ["read_images"]
 
@@ -55,19 +56,18 @@ def read_images(
     """
     wanted, place = np.unique(rows, return_inverse=True)
     spans = np.split(wanted, np.flatnonzero(np.diff(wanted) > _MAX_GAP) + 1)
-    parts = [_read_span(events, span, is_bad) for span in spans if len(span)]
-    charge = np.concatenate([c for c, _, _ in parts])
-    time = np.concatenate([t for _, t, _ in parts])
+    parts = [_read_span(events, span, n_slices, is_bad) for span in spans if len(span)]
     n_wrong = sum(wrong for _, _, wrong in parts)
     if n_wrong:
         _log.warning("%s: %d pixels with impossible charges are taken as unusable", events.path, n_wrong)
-    charge[:, is_bad] = np.nan
-    time[np.isnan(charge) | ~((time >= 0.0) & (time < n_slices))] = np.nan
-    return charge[place], time[place]
+    if len(parts) == 1 and np.array_equal(wanted, rows):
+        return parts[0][:2]
+    charge, time = (np.concatenate([part[which] for part in parts])[place] for which in (0, 1))
+    return charge, time
 
 
 def _read_span(
-    events: RootTree, rows: NDArray[np.int64], is_bad: NDArray[np.bool_]
+    events: RootTree, rows: NDArray[np.int64], n_slices: int, is_bad: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], int]:
     """Charge, time and the number of impossible charges of consecutive events."""
     is_star = _CHARGE not in events and _STAR_CHARGE in events
@@ -84,8 +84,36 @@ def _read_span(
         order = events.pixels(_PIXEL_ID, rows[:1])[0]
         if not np.array_equal(order, np.arange(len(order))):
             raise InputError(f"{events.path}: branch {_PIXEL_ID!r} does not count up: pixels in an unknown order")
-    charge, time = (pixels[:, :N_PIXELS].astype(np.float32) for pixels in (charge, time))
-    n_wrong = blank_impossible_pixels(charge, time, known_bad=is_bad)
-    if _RING in events:
-        charge[events.pixels(_RING, rows)[:, :N_PIXELS] < 0] = np.nan
-    return charge, time, n_wrong
+    ring = events.pixels(_RING, rows) if _RING in events else np.ones((1, 1), dtype=np.int16)
+    usable = np.empty((2, len(rows), N_PIXELS), dtype=np.float32)
+    charge, time = (np.ascontiguousarray(pixels, dtype=np.float32) for pixels in (charge, time))
+    n_wrong = _keep_usable(charge, time, ring.astype(np.int16), is_bad, float(n_slices), usable[0], usable[1])
+    return usable[0], usable[1], n_wrong
+
+
+@compiled
+def _keep_usable(
+    charge: NDArray[np.float32],
+    time: NDArray[np.float32],
+    ring: NDArray[np.int16],
+    is_bad: NDArray[np.bool_],
+    n_slices: float,
+    usable_charge: NDArray[np.float32],
+    usable_time: NDArray[np.float32],
+) -> int:
+    """Copy pixels, NaN for those that cannot be used; return how many have an impossible charge without being bad.
+
+    ``charge`` and ``time`` are [N, slots], ``ring`` too or [1, 1] for a file without one, the others [N, P].
+    """
+    n_wrong = 0
+    has_ring = ring.shape[1] > 1
+    for event in range(usable_charge.shape[0]):
+        for pixel in range(usable_charge.shape[1]):
+            value, when = charge[event, pixel], time[event, pixel]
+            unusable = is_bad[pixel] or (has_ring and ring[event, pixel] < 0)
+            if not abs(value) <= MAX_CHARGE_PE:
+                n_wrong += not is_bad[pixel]
+                unusable = True
+            usable_charge[event, pixel] = np.nan if unusable else value
+            usable_time[event, pixel] = when if 0.0 <= when < n_slices and not unusable else np.nan
+    return n_wrong

@@ -38,7 +38,7 @@ Ints = NDArray[np.int64]
 FLAVOURS = ("mc", "data")
 """Simulation with truth and thrown showers, or real data with times and reports of the run."""
 
-_BLOCK = 256  # events in memory, and in one basket of every branch
+_BLOCK = 512  # events in memory, and in one basket of every branch
 _MOST_THROWN = 20_000_000  # rows of OriginalMC beyond which it stays empty
 _FIRST_NIGHT_NS = int(datetime(2015, 3, 20, tzinfo=UTC).timestamp()) * 1_000_000_000
 _SECOND_NS = 1_000_000_000

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 
-__all__ = ["LIMITS", "MAX_CHARGE_PE", "blank_impossible_pixels", "possible_events", "require_possible_events"]
+__all__ = ["LIMITS", "MAX_CHARGE_PE", "possible_events", "require_possible_events"]
 
 _YEAR_NS = int(365.25 * 86_400e9)
 
@@ -91,27 +91,3 @@ def require_possible_events(columns: Mapping[str, NDArray[Any]], *, where: str) 
             f"{where}: {wrong[name]} of {len(possible)} events have an impossible {name} (outside {low:g} to {high:g}, "
             f"the first is event {first} of the file); the file is damaged"
         )
-
-
-def blank_impossible_pixels(
-    charge: NDArray[np.float32], time: NDArray[np.float32], *, known_bad: NDArray[np.bool_] | None = None
-) -> int:
-    """Make pixels unusable, in place, whose charge is not finite or beyond what any pixel gives.
-
-    Parameters
-    ----------
-    charge, time : float32 array, [..., P]
-        Images; both become NaN there.
-    known_bad : bool array, [P], optional
-        Pixels that are unusable anyway and not counted.
-
-    Returns
-    -------
-    int
-        How many were made unusable.
-    """
-    wrong = ~(np.abs(charge) <= MAX_CHARGE_PE)
-    counted = wrong if known_bad is None else wrong & ~known_bad
-    charge[wrong] = np.nan
-    time[wrong] = np.nan
-    return int(counted.sum())

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from magicnn.cli import app
-from magicnn.pipeline import feature_speed
+from magicnn.pipeline import feature_speed, reading_speed
 from magicnn.pipeline.simulation_speed import MEASURES
 
 
@@ -73,3 +73,22 @@ def test_unknown_measure_of_features_is_named():
     assert done.exit_code == 2
     assert "bench features: 'al_per_s' is not known; did you mean 'all_per_s'" in " ".join(done.output.split())
     assert "all_per_s" in feature_speed.MEASURES
+
+
+def test_reading_is_measured_and_what_is_left_out_is_said(tmp_path):
+    done = run("--scale", 0.001, "--repeat", 1, "--json", tmp_path / "speed.json", what="read")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "speed.json").read_text())
+    assert found["n_events"] == 20
+    assert found["left_out"] == ["event_loop_us", "over_event_loop"]
+    assert set(found["measures"]) == set(reading_speed.MEASURES) - set(found["left_out"])
+    assert all(row["value"] > 0.0 for row in found["measures"].values())
+    assert found["measures"]["convert_peak_mb"]["is_met"]
+    assert "not measured without --oracle-python: ctapipe_io_magic" in done.output
+
+
+def test_a_python_without_the_event_loop_is_named(tmp_path):
+    words = ("--scale", 0.001, "--repeat", 1, "--only", "event_loop_us", "--oracle-python", tmp_path / "python")
+    done = run(*words, what="read")
+    assert done.exit_code == 2
+    assert "cannot measure with it" in " ".join(done.output.split())
