@@ -129,7 +129,7 @@ class DispDirection:
         return cls(settings, seed, tuple(forests), Readout.of(features.meta), zenith)
 
     def apply(self, features: FeatureTable) -> FeatureTable:
-        """Add the direction by DISP and the impact that follows from it.
+        """Add the direction by DISP, and the impact and the height of the maximum that follow from it.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class DispDirection:
         Returns
         -------
         FeatureTable
-            With ``disp_x_deg, disp_y_deg, disp_zenith_deg, disp_azimuth_deg, disp_uncert_deg`` [N] and
+            With ``disp_x_deg, disp_y_deg, disp_zenith_deg, disp_azimuth_deg, disp_uncert_deg, disp_h_max_m`` [N] and
             ``disp_impact_m`` [N, T]; NaN where not all images and their crossing are there.
         """
         n_telescopes = len(features.meta.telescopes)
@@ -167,6 +167,7 @@ class DispDirection:
             features["pointing_zenith_deg"],
             features["pointing_azimuth_deg"],
             telescopes_m=features.meta.layout.positions_m,
+            ground_m=features.meta.layout.ground_m,
         )
         return features.with_columns(
             disp_x_deg=x,
@@ -175,6 +176,7 @@ class DispDirection:
             disp_zenith_deg=geometry["reco_zenith_deg"],
             disp_azimuth_deg=geometry["reco_azimuth_deg"],
             disp_impact_m=geometry["impact_m"],
+            disp_h_max_m=geometry["h_max_m"],
         )
 
     def save(self, path: Path | str) -> None:

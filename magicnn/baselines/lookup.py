@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 LOOKUP_FORMAT = "magicnn energy lookup"
 """Attribute ``format`` of its file."""
 _VERSION = 1
+_HEIGHTS = {"impact_m": "h_max_m", "disp_impact_m": "disp_h_max_m"}
 
 
 class LookupSettings(Settings):
@@ -45,7 +46,8 @@ class LookupSettings(Settings):
         "'plain': log E over impact and log size",
     )
     impact: Literal["impact_m", "disp_impact_m"] = Field(
-        default="impact_m", description="which impact: of the crossed axes or of the direction by DISP"
+        default="impact_m",
+        description="which impact and height of the maximum: of the crossed axes, or of the direction by DISP",
     )
     zenith_edges_deg: tuple[float, ...] = Field(
         default=(0.0, 35.0, 50.0, 62.0, 90.0), min_length=2, description="one set of tables per zenith range, deg"
@@ -189,7 +191,8 @@ class EnergyLookup:
         Parameters
         ----------
         features : FeatureTable
-            Needs ``size_pe, h_max_m, pointing_zenith_deg`` and the impact of the settings. Cuts are not applied.
+            Needs ``size_pe, pointing_zenith_deg`` and the impact of the settings with its height of the maximum. Cuts
+            are not applied.
 
         Returns
         -------
@@ -325,7 +328,7 @@ def _scales(features: FeatureTable, settings: LookupSettings) -> tuple[Floats, F
     zenith = np.asarray(features["pointing_zenith_deg"], dtype=np.float64)
     if settings.method == "plain":
         return 1.0 / np.cos(np.radians(zenith))[:, None], np.ones((len(zenith), 1))
-    radius, density = cherenkov_pool(features["h_max_m"], zenith, settings.atmosphere)
+    radius, density = cherenkov_pool(features[_HEIGHTS[settings.impact]], zenith, settings.atmosphere)
     return radius[:, None], density[:, None]
 
 

@@ -141,7 +141,7 @@ class Baselines:
         tuple of PredictionTable
             Of the methods ``forest`` and ``LUT``.
         """
-        events = features if "disp_impact_m" in features else self.disp.apply(features)
+        events = features if "disp_h_max_m" in features else self.disp.apply(features)
         return (
             predict_table(
                 events, method="forest", classifier=self.particle_forest, energy=self.energy_forest, quality=quality

@@ -74,7 +74,7 @@ def predict(
     if there and not overwrite:
         raise InputError(f"{there[0]} is there already; give another --output, or --overwrite")
     table = load_features(features, reader, events[0]) if features else extract_features(reader)
-    if fitted and "disp_impact_m" not in table:
+    if fitted and "disp_h_max_m" not in table:
         table = fitted.disp.apply(table)
     trained = [*(n.description.zenith for n in networks), *(fitted.zenith_ranges if fitted else ())]
     _warn_of_zenith(table, trained)

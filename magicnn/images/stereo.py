@@ -144,8 +144,9 @@ def geometry_from_direction(
     pointing_azimuth_deg: ArrayLike,
     *,
     telescopes_m: ArrayLike = TELESCOPES_M,
+    ground_m: float = OBSERVATION_LEVEL_M,
 ) -> dict[str, Floats]:
-    """Find core and impact for a direction known otherwise.
+    """Find core, impact and height of the maximum for a direction known otherwise.
 
     Parameters
     ----------
@@ -157,18 +158,22 @@ def geometry_from_direction(
         Pointing, the same for all telescopes.
     telescopes_m : array_like, [T, 3], metres
         Positions, geographic frame.
+    ground_m : float
+        Height above sea level of z = 0.
 
     Returns
     -------
     dict of str to float64 array
-        ``reco_zenith_deg, reco_azimuth_deg, reco_core_x_m, reco_core_y_m`` [N] and ``impact_m`` [N, T];
+        ``reco_zenith_deg, reco_azimuth_deg, reco_core_x_m, reco_core_y_m, h_max_m`` [N] and ``impact_m`` [N, T];
         NaN without two images.
 
     Notes
     -----
     Each plane is spanned by the direction and the line of sight to a centre of gravity; the core is where the line
-    along the direction closest to all planes meets z = 0. The height of the maximum follows from the lines of sight
-    alone and stays that of `reconstruct`.
+    along the direction closest to all planes meets z = 0. Each image sees the maximum at impact / tan(angle of its
+    centre of gravity to the direction) along the axis (R. Lopez-Coto, PhD thesis, 2.2.3.6); the height is their mean,
+    weighted with the square of that angle, since the error of a distance grows as the angle shrinks, and with the
+    square root of the size.
     """
     size = np.asarray(parameters["size_pe"], dtype=np.float64)
     cog_x = np.asarray(parameters["cog_x_deg"], dtype=np.float64)
@@ -178,7 +183,16 @@ def geometry_from_direction(
     sight = _sight(cog_x, cog_y, pointing_basis(pointing_zenith_deg, pointing_azimuth_deg))
     use = (size > 0.0) & np.isfinite(cog_x) & (np.isfinite(x) & np.isfinite(y))[:, None]
     use &= (use.sum(axis=1) >= 2)[:, None]
-    return _geometry(x, y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
+    geometry = _geometry(x, y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
+    axis = direction_vector(geometry["reco_zenith_deg"], geometry["reco_azimuth_deg"])
+    angle = np.arccos(np.clip(np.sum(sight * axis[:, None, :], axis=-1), -1.0, 1.0))
+    core = np.stack([geometry["reco_core_x_m"], geometry["reco_core_y_m"], np.zeros(len(axis))], axis=-1)
+    foot = np.sum((positions - core[:, None, :]) * axis[:, None, :], axis=-1)  # of the telescope on the axis
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight = np.where(use & (angle > 0.0), angle**2 * np.sqrt(size), 0.0)
+        seen = np.where(weight > 0.0, foot + geometry["impact_m"] / np.tan(angle), 0.0)
+        along = np.sum(weight * seen, axis=1) / np.sum(weight, axis=1)
+    return geometry | {"h_max_m": ground_m + along * axis[:, 2]}
 
 
 _NEEDED = ("size_pe", "cog_x_deg", "cog_y_deg", "psi_deg", "length_deg", "width_deg")

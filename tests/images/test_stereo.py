@@ -118,6 +118,7 @@ def test_known_direction_gives_core_and_impact():
     np.testing.assert_allclose(reco["reco_core_x_m"][good], true["core_x"][good], rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(reco["reco_core_y_m"][good], true["core_y"][good], rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(reco["impact_m"][good], crossed["impact_m"][good], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(reco["h_max_m"][good], crossed["h_max_m"][good], rtol=1e-6)
     unknown = geometry_from_direction(np.full(300, np.nan), true["y_deg"], images, *pointing)
     assert all(np.isnan(values).all() for values in unknown.values())
     images["size_pe"][0, 1] = 0.0
