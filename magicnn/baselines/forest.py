@@ -9,20 +9,30 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
 
+from magicnn.baselines.fitting import balanced_weights
 from magicnn.baselines.forest_files import load_forests, save_forests
-from magicnn.config import Settings, validate_settings
+from magicnn.baselines.forest_settings import Averaging, ForestSettings
+from magicnn.config import validate_settings
 from magicnn.errors import InputError
 from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable
-from magicnn.images.quality import QualitySettings, passes_quality
+from magicnn.images.quality import passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
-__all__ = ["FOREST_FEATURES", "EnergyForest", "ForestSettings", "Forests", "ParticleForest", "forest_inputs"]
+__all__ = [
+    "FOREST_FEATURES",
+    "EnergyForest",
+    "ForestSettings",
+    "Forests",
+    "ParticleForest",
+    "forest_inputs",
+]
 
 Floats = NDArray[np.float64]
+
+_CERTAIN = 0.01  # no vote of all trees for one kind is taken as surer than this
 
 FOREST_FEATURES: tuple[str, ...] = (
     "size_pe",
@@ -42,23 +52,8 @@ intensity_width_2, h_max, impact, pointing altitude and azimuth); trees see alti
 
 _SIGNED = ("skewness", "time_slope_ns_per_deg")
 
-
-class ForestSettings(Settings):
-    """Size of the forests and what they are trained on."""
-
-    n_trees: int = Field(default=150, ge=1, description="trees per telescope")
-    max_depth: int = Field(default=50, ge=1, description="greatest depth of a tree")
-    min_samples_leaf: int = Field(default=2, ge=1, description="fewest training events in a leaf")
-    unsigned: bool = Field(
-        default=True,
-        description="use skewness and time slope without sign, which depends on the arbitrary sense of the major axis",
-    )
-    n_jobs: int = Field(default=2, ge=1, description="threads for training; the result does not depend on it")
-    quality: QualitySettings = Field(default=QualitySettings(), description="events that the forests are trained on")
-
-
 DEFAULT_SETTINGS = ForestSettings()
-"""The settings of magic-cta-pipe."""
+"""Forests of the size of magic-cta-pipe's for energy, averaged with the inverse variance for the energy."""
 
 
 def forest_inputs(features: FeatureTable, telescope: int, *, unsigned: bool) -> NDArray[np.float32]:
@@ -131,7 +126,7 @@ class Forests:
 
 
 class ParticleForest(Forests):
-    """Gamma/hadron separation: one classifier per telescope, averaged with the size of the images.
+    """Gamma/hadron separation: one classifier per telescope, averaged, with the size of the images by default.
 
     Attributes
     ----------
@@ -189,11 +184,9 @@ class ParticleForest(Forests):
                     f"gamma/hadron forest of {features.meta.telescopes[telescope]}: {n_gammas} gammas and "
                     f"{len(used) - n_gammas} hadrons pass the quality cuts; both are needed"
                 )
-            own = event_weight(features.columns)[used]
-            share, of_gammas = len(used) / 2.0, float(own[is_gamma[used]].sum())
-            balance = own * np.where(is_gamma[used], share / of_gammas, share / (own.sum() - of_gammas))
+            balance = balanced_weights(is_gamma[used], event_weight(features.columns)[used])
             weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
-            forest = RandomForestClassifier(**_options(settings, seed, telescope))
+            forest = RandomForestClassifier(**_options(settings, seed, telescope, for_particle=True))
             forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
         zenith = ZenithRange.of(features["pointing_zenith_deg"])
         return cls(settings, tuple(forests), Readout.of(features.meta), zenith)
@@ -211,17 +204,19 @@ class ParticleForest(Forests):
         float64 array, [N]
             0 hadron-like to 1 gamma-like; NaN where no image has all inputs.
         """
-        size = np.asarray(features["size_pe"], dtype=np.float64)
         total, weighted = np.zeros(len(features)), np.zeros(len(features))
         for telescope, rows, inputs in _rows(features, self.settings, self.forests):
-            weight = size[rows, telescope]
-            weighted[rows] += weight * self.forests[telescope].predict_proba(inputs)[:, 1]
+            share = self.forests[telescope].predict_proba(inputs)[:, 1]
+            near = np.clip(share, _CERTAIN, 1.0 - _CERTAIN)
+            size = features["size_pe"][rows, telescope]
+            weight = _averaging(self.settings.gammaness_weights, size, near * (1.0 - near))
+            weighted[rows] += weight * share
             total[rows] += weight
         return weighted / np.where(total > 0.0, total, np.nan)
 
 
 class EnergyForest(Forests):
-    """Energy: one regressor of log10(E) per telescope, averaged with the inverse variance over the trees.
+    """Energy: one regressor of log10(E) per telescope, averaged, with the inverse variance of the trees by default.
 
     Attributes
     ----------
@@ -297,16 +292,18 @@ class EnergyForest(Forests):
             The uncertainty is the spread of the trees, combined over the telescopes. NaN where no image has all
             inputs.
         """
-        total, weighted = np.zeros(len(features)), np.zeros(len(features))
+        total, weighted, spread = (np.zeros(len(features)) for _ in range(3))
         for telescope, rows, inputs in _rows(features, self.settings, self.forests):
             votes = np.stack([tree.predict(inputs) for tree in self.forests[telescope].estimators_])
             # trees that all agree, on few training events, must not silence the other telescope
-            weight = 1.0 / np.maximum(votes.var(axis=0), 1e-4)
+            variance = np.maximum(votes.var(axis=0), 1e-4)
+            weight = _averaging(self.settings.energy_weights, features["size_pe"][rows, telescope], variance)
             weighted[rows] += weight * votes.mean(axis=0)
+            spread[rows] += weight**2 * variance
             total[rows] += weight
         safe = np.where(total > 0.0, total, np.nan)
         energy = 10.0 ** (weighted / safe)
-        return energy, energy * np.log(10.0) * safe**-0.5
+        return energy, energy * np.log(10.0) * np.sqrt(spread) / safe
 
 
 def _training_rows(
@@ -335,10 +332,20 @@ def _rows(
             yield telescope, rows, inputs[rows]
 
 
-def _options(settings: ForestSettings, seed: int, telescope: int) -> dict[str, Any]:
+def _averaging(kind: Averaging, size: NDArray[Any], variance: Floats) -> Floats:
+    """Weights of one telescope's estimates."""
+    if kind == "size":
+        return np.asarray(size, dtype=np.float64)
+    return 1.0 / variance if kind == "variance" else np.ones(len(variance))
+
+
+def _options(settings: ForestSettings, seed: int, telescope: int, *, for_particle: bool = False) -> dict[str, Any]:
+    n_trees, depth = settings.n_trees, settings.max_depth
+    if for_particle:
+        n_trees, depth = settings.classifier_trees or n_trees, settings.classifier_depth or depth
     return {
-        "n_estimators": settings.n_trees,
-        "max_depth": settings.max_depth,
+        "n_estimators": n_trees,
+        "max_depth": depth,
         "min_samples_leaf": settings.min_samples_leaf,
         "n_jobs": settings.n_jobs,
         "random_state": int(np.random.SeedSequence([seed, telescope]).generate_state(1)[0]),

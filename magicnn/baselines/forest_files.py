@@ -12,14 +12,14 @@ from typing import Any
 from magicnn.errors import CheckpointError, InputError
 from magicnn.runs import atomic_path, provenance
 
-__all__ = ["FORESTS_MAGIC", "load_forests", "read_header", "save_forests"]
+__all__ = ["FORESTS_MAGIC", "kind_in_words", "load_forests", "read_header", "save_forests"]
 
 FORESTS_MAGIC = b"magicnn forests 1\n"
 """First bytes of every such file."""
 
 
 def save_forests(path: Path | str, kind: str, record: Mapping[str, Any], forests: Any) -> None:
-    """Write forests to one file.
+    """Write forests, or other estimators of scikit-learn, to one file.
 
     Parameters
     ----------
@@ -83,13 +83,18 @@ def load_forests(path: Path | str, kind: str) -> tuple[dict[str, Any], Any]:
 
     header, payload = _parts(path)
     if header["kind"] != kind:
-        raise CheckpointError(f"{path}: holds forests for {header['kind']}, expected {kind}")
+        raise CheckpointError(f"{path}: holds {kind_in_words(header['kind'])}, expected {kind}")
     if header["scikit-learn"] != sklearn.__version__:
         raise CheckpointError(
             f"{path}: written with scikit-learn {header['scikit-learn']}, here is {sklearn.__version__}, which cannot "
             f"be trusted to read it; install that version or train the forests again"
         )
     return header["record"], joblib.load(io.BytesIO(payload))
+
+
+def kind_in_words(kind: str) -> str:
+    """Say what a file of a kind holds."""
+    return kind if kind.startswith("method ") else f"forests for {kind}"
 
 
 def read_header(path: Path | str) -> dict[str, Any]:

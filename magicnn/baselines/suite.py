@@ -1,15 +1,17 @@
-"""The baselines that belong together: direction by DISP, lookup tables and forests, fitted to the same showers."""
+"""The baselines that belong together: direction by DISP, lookup tables, forests, and classical methods if asked for."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from magicnn.baselines.classical import Classical, ClassicalMethod
 from magicnn.baselines.disp import DispDirection, DispSettings
 from magicnn.baselines.forest import EnergyForest, ForestSettings, ParticleForest
+from magicnn.baselines.learners import LEARNERS, ClassicalSettings
 from magicnn.baselines.lookup import EnergyLookup, LookupSettings
 from magicnn.baselines.predictions import predict_table
 from magicnn.config import Settings
@@ -23,12 +25,23 @@ from magicnn.readout import Readout
 from magicnn.runs import progress
 from magicnn.zenith import ZenithRange
 
-__all__ = ["BASELINE_FILES", "BaselineSettings", "Baselines", "require_samples"]
+__all__ = [
+    "BASELINE_FILES",
+    "STANDARD_METHODS",
+    "BaselineSettings",
+    "Baselines",
+    "baseline_files",
+    "methods_in",
+    "require_samples",
+]
 
 _LOG = logging.getLogger(__name__)
 
 BASELINE_FILES = ("disp.joblib", "lookup.h5", "particle_forest.joblib", "energy_forest.joblib")
-"""Files of the folder that `Baselines.save` writes."""
+"""Files that are in every folder written by `Baselines.save`."""
+
+STANDARD_METHODS = ("forest", "LUT")
+"""Names of the prediction tables that all baselines give; the classical methods' are their own."""
 
 
 class BaselineSettings(Settings):
@@ -42,6 +55,8 @@ class BaselineSettings(Settings):
     """Energy lookup tables."""
     forest: ForestSettings = ForestSettings()
     """Random forests."""
+    classical: ClassicalSettings = ClassicalSettings()
+    """Classical methods; none by default."""
 
     def with_quality(self, quality: QualitySettings) -> BaselineSettings:
         """Return the same settings with one set of quality cuts for all baselines."""
@@ -50,6 +65,7 @@ class BaselineSettings(Settings):
             disp=self.disp.model_copy(update=change),
             lookup=self.lookup.model_copy(update=change),
             forest=self.forest.model_copy(update=change),
+            classical=self.classical.model_copy(update=change),
         )
 
 
@@ -67,12 +83,15 @@ class Baselines:
         Gamma/hadron separation.
     energy_forest : EnergyForest
         Energy.
+    classical : tuple of ClassicalMethod
+        Classical methods.
     """
 
     disp: DispDirection
     lookup: EnergyLookup
     particle_forest: ParticleForest
     energy_forest: EnergyForest
+    classical: tuple[ClassicalMethod, ...] = ()
 
     @classmethod
     def fit(
@@ -113,16 +132,22 @@ class Baselines:
             _LOG.warning("%s", biased)
         ring = [t for t in gammas if _is_ring(t.meta)]
         all_gammas = concatenate_features(gammas)
-        with progress(total=4, description="baselines", unit="fit") as bar:
+        both = concatenate_features(classified)
+        methods = settings.classical.methods
+        with progress(total=4 + len(methods), description="baselines", unit="fit") as bar:
             disp = DispDirection.fit(all_gammas, settings.disp, seed=seed)
             bar.update()
             lookup = EnergyLookup.fit(disp.apply(concatenate_features(ring)), settings.lookup)
             bar.update()
-            particle_forest = ParticleForest.fit(concatenate_features(classified), settings.forest, seed=seed)
+            particle_forest = ParticleForest.fit(both, settings.forest, seed=seed)
             bar.update()
             energy_forest = EnergyForest.fit(all_gammas, settings.forest, seed=seed)
             bar.update()
-        return cls(disp, lookup, particle_forest, energy_forest)
+            classical = []
+            for name in methods:
+                classical.append(ClassicalMethod.fit(name, all_gammas, both, settings.classical, seed=seed))
+                bar.update()
+        return cls(disp, lookup, particle_forest, energy_forest, tuple(classical))
 
     def predict(
         self, features: FeatureTable, quality: QualitySettings = STANDARD_QUALITY
@@ -139,7 +164,7 @@ class Baselines:
         Returns
         -------
         tuple of PredictionTable
-            Of the methods ``forest`` and ``LUT``.
+            Of the `methods`, in that order.
         """
         events = features if "disp_h_max_m" in features else self.disp.apply(features)
         return (
@@ -147,25 +172,41 @@ class Baselines:
                 events, method="forest", classifier=self.particle_forest, energy=self.energy_forest, quality=quality
             ),
             predict_table(events, method="LUT", energy=self.lookup, quality=quality),
+            *(method.predict(events, quality) for method in self.classical),
         )
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the prediction tables."""
+        return (*STANDARD_METHODS, *(method.name for method in self.classical))
 
     @property
     def readouts(self) -> tuple[Readout, ...]:
         """Readout of the events that each baseline was fitted to."""
-        return tuple(b.readout for b in (self.disp, self.lookup, self.particle_forest, self.energy_forest))
+        return tuple(b.readout for b in self._parts)
 
     @property
     def zenith_ranges(self) -> tuple[ZenithRange, ...]:
         """Zenith range of the events that each baseline was fitted to."""
-        return tuple(b.zenith for b in (self.disp, self.lookup, self.particle_forest, self.energy_forest))
+        return tuple(b.zenith for b in self._parts)
+
+    @property
+    def _parts(self) -> tuple[DispDirection | EnergyLookup | ParticleForest | EnergyForest | Classical, ...]:
+        standard = (self.disp, self.lookup, self.particle_forest, self.energy_forest)
+        return (*standard, *(part for method in self.classical for part in method.parts))
 
     def save(self, folder: Path | str) -> None:
-        """Write the files of `BASELINE_FILES` into a folder."""
+        """Write the files of `baseline_files` into a folder; those of other classical methods in it are removed."""
         disp, lookup, particle_forest, energy_forest = (Path(folder) / name for name in BASELINE_FILES)
         self.disp.save(disp)
         self.lookup.save(lookup)
         self.particle_forest.save(particle_forest)
         self.energy_forest.save(energy_forest)
+        own = baseline_files(method.name for method in self.classical)
+        for name in set(baseline_files(LEARNERS)) - set(own):
+            (Path(folder) / name).unlink(missing_ok=True)
+        for method in self.classical:
+            method.save(folder)
 
     @classmethod
     def load(cls, folder: Path | str) -> Baselines:
@@ -182,10 +223,21 @@ class Baselines:
             EnergyLookup.load(lookup),
             ParticleForest.load(particle_forest),
             EnergyForest.load(energy_forest),
+            tuple(ClassicalMethod.load(folder, name) for name in methods_in(folder)),
         )
 
     def __repr__(self) -> str:
-        return f"Baselines({self.disp!r}, {self.lookup!r}, {self.particle_forest!r}, {self.energy_forest!r})"
+        return f"Baselines({', '.join(map(repr, self._parts))})"
+
+
+def baseline_files(methods: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the files of baselines with some classical methods."""
+    return (*BASELINE_FILES, *(file for name in methods for file in ClassicalMethod.files(name)))
+
+
+def methods_in(folder: Path | str) -> tuple[str, ...]:
+    """Names of the classical methods that a folder holds a file of."""
+    return tuple(n for n in LEARNERS if any((Path(folder) / file).exists() for file in ClassicalMethod.files(n)))
 
 
 def require_samples(gammas: Sequence[EventMeta], classified: Sequence[EventMeta]) -> None:

@@ -1,4 +1,4 @@
-"""``magicnn baseline``: event sets to lookup tables and forests."""
+"""``magicnn baseline``: event sets to lookup tables, forests and classical methods."""
 
 from __future__ import annotations
 
@@ -20,8 +20,13 @@ def baseline(
         list[Path] | None,
         typer.Option(help="Feature table of each event set, in the same order; computed when not given."),
     ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Fit this classical method, too, such as boosted_trees; repeatable."),
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with the groups disp, lookup, forest; defaults otherwise.")
+        Path | None,
+        typer.Option(help="YAML file with the groups disp, lookup, forest, classical; defaults otherwise."),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -31,8 +36,9 @@ def baseline(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what the folder holds.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the effective settings, then stop.")] = False,
 ) -> None:
-    """Fit the direction by DISP, the energy lookup tables and the random forests."""
-    from magicnn.baselines.suite import BASELINE_FILES, Baselines, BaselineSettings, require_samples
+    """Fit the direction by DISP, the energy lookup tables and the random forests, and classical methods if asked."""
+    from magicnn.baselines.learners import LEARNERS
+    from magicnn.baselines.suite import Baselines, BaselineSettings, baseline_files, require_samples
     from magicnn.cli.arguments import load_features, require_distinct
     from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
     from magicnn.errors import ConfigError
@@ -40,12 +46,13 @@ def baseline(
     from magicnn.io.eventset import EventSet
     from magicnn.report.lookup_plots import draw_lookup
 
-    values = apply_overrides(read_yaml(config, BaselineSettings) if config else {}, set_ or ())
+    asked = [f"classical.methods=[{', '.join(method)}]"] if method else []
+    values = apply_overrides(read_yaml(config, BaselineSettings) if config else {}, [*asked, *(set_ or ())])
     settings = validate_settings(BaselineSettings, values, where=str(config or "settings"))
     if features and len(features) != len(events):
         raise ConfigError(f"{len(features)} feature tables for {len(events)} event sets: give one for each")
     require_distinct(events)
-    there = [name for name in BASELINE_FILES if (output / name).exists()]
+    there = [name for name in baseline_files(LEARNERS) if (output / name).exists()]
     if there and not overwrite:
         raise ConfigError(f"{output}: holds {', '.join(there)}; give another --output, or --overwrite")
     if dry_run:

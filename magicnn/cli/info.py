@@ -101,7 +101,7 @@ def _network_lines(path: Path) -> list[tuple[str, str]]:
 
 
 def _forest_lines(path: Path) -> list[tuple[str, str]]:
-    from magicnn.baselines.forest_files import read_header
+    from magicnn.baselines.forest_files import kind_in_words, read_header
     from magicnn.readout import Readout
     from magicnn.zenith import ZenithRange
 
@@ -110,7 +110,7 @@ def _forest_lines(path: Path) -> list[tuple[str, str]]:
     readout = Readout.from_mapping(record.pop("readout", None))
     zenith = ZenithRange.from_mapping(record.pop("zenith", None))
     return [
-        ("kind", f"forests for {header['kind']}"),
+        ("kind", kind_in_words(header["kind"])),
         ("trained on readout", str(readout)),
         ("trained at zenith", str(zenith)),
         *((name, _in_words(value)) for name, value in record.items()),

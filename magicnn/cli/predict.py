@@ -29,7 +29,10 @@ def predict(
         typer.Option(help="Model file of a network; repeatable, one for the particle and one for the energy."),
     ] = None,
     baselines: Annotated[
-        Path | None, typer.Option(help="Folder of magicnn baseline: adds forest and LUT, and DISP for the networks.")
+        Path | None,
+        typer.Option(
+            help="Folder of magicnn baseline: adds forest, LUT, its classical methods; DISP for the networks."
+        ),
     ] = None,
     features: Annotated[
         Path | None, typer.Option(help="Feature table of these events; computed when not given.")
@@ -43,7 +46,7 @@ def predict(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be predicted, then stop.")] = False,
 ) -> None:
     """Estimate particle and energy of events with networks, forests and lookup tables."""
-    from magicnn.baselines.suite import Baselines
+    from magicnn.baselines.suite import STANDARD_METHODS, Baselines, methods_in
     from magicnn.cli.arguments import load_features
     from magicnn.config import validate_settings
     from magicnn.errors import ConfigError, InputError
@@ -58,7 +61,8 @@ def predict(
         raise ConfigError("nothing to predict with: give --model, --baselines, or both")
     if not method or Path(method).name != method or "\\" in method:
         raise ConfigError(f"--method {method!r}: names the file METHOD.h5, give a name without a path")
-    if baselines is not None and method.casefold() in ("forest", "lut"):
+    others = [*STANDARD_METHODS, *methods_in(baselines)] if baselines is not None else []
+    if method.casefold() in {name.casefold() for name in others}:
         raise ConfigError(f"--method {method!r}: that is what the predictions of --baselines are called; give another")
     settings = validate_settings(PredictSettings, {"symmetries": symmetries}, where="settings")
     reader = open_events(events)
@@ -66,7 +70,7 @@ def predict(
     networks = [load_model(path, reader.meta, device=where) for path in model or ()]
     fitted = Baselines.load(baselines) if baselines else None
     _warn_of_readout(reader.meta, [*(n.description.readout for n in networks), *(fitted.readouts if fitted else ())])
-    methods = [*([method] if networks else []), *(["forest", "LUT"] if fitted else [])]
+    methods = [*([method] if networks else []), *(fitted.methods if fitted else ())]
     if dry_run:
         typer.echo(f"{', '.join(methods)} for {len(reader)} events would be written to {output}; networks on {where}")
         return

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from magicnn.baselines.suite import BASELINE_FILES
+from magicnn.baselines.suite import baseline_files
 from magicnn.config import dump_settings
 from magicnn.errors import ConfigError, nearest_names
 from magicnn.pipeline import work
@@ -148,9 +148,11 @@ def comparison_stages(
     stages.append(
         Stage(
             "baselines",
-            "fit DISP, lookup tables and forests",
+            "fit DISP, lookup tables, forests and classical methods"
+            if settings.baselines.classical.methods
+            else "fit DISP, lookup tables and forests",
             partial(work.fit_baselines, settings, layout, names),
-            tuple(layout.models / n for n in BASELINE_FILES),
+            tuple(layout.models / n for n in baseline_files(settings.baselines.classical.methods)),
             {**shared, "baselines": plain["baselines"]},
             features,
         )
@@ -172,7 +174,7 @@ def comparison_stages(
             "predictions",
             "predict with every method",
             partial(work.predict, settings, layout, names, device),
-            tuple(layout.predictions(m, n) for m in work.METHODS for n in names),
+            tuple(layout.predictions(m, n) for m in work.methods_of(settings) for n in names),
             applied,
             _TRAINED,
         )
@@ -272,7 +274,7 @@ def _real_stages(
         "real_predictions",
         "predict the real events with every method",
         partial(work.predict_real, settings, layout, REAL, device),
-        tuple(layout.predictions(m, REAL) for m in work.METHODS),
+        tuple(layout.predictions(m, REAL) for m in work.methods_of(settings)),
         applied,
         (features.name, *_TRAINED),
         is_cheap=True,

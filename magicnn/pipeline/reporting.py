@@ -19,7 +19,7 @@ from magicnn.io.eventset import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.pipeline.stages import stage_counts
-from magicnn.pipeline.work import METHODS
+from magicnn.pipeline.work import methods_of
 from magicnn.predictions import load_predictions
 from magicnn.readout import Readout, readout_difference
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
@@ -58,7 +58,7 @@ def write_report(
     inputs = ReportInputs(
         title=settings.title,
         metrics=MetricsTable.load(layout.report / "metrics.json"),
-        predictions={m: [load_predictions(layout.predictions(m, n)) for n in names] for m in METHODS},
+        predictions={m: [load_predictions(layout.predictions(m, n)) for n in names] for m in methods_of(settings)},
         histories={
             title: _history(layout.models / f"{task}.history.csv")
             for task, title in (("classifier", "gamma/hadron network"), ("energy", "energy network"))
@@ -155,7 +155,7 @@ def _real_events(settings: ComparisonSettings, layout: RunLayout, name: str) -> 
     runs = ", ".join(str(run) for run in np.unique(features["run_id"]))
     return RealEvents(
         description=f"{meta.production}, run {runs}, from {date} UTC, {len(features)} stereo events",
-        predictions={m: load_predictions(layout.predictions(m, name)) for m in METHODS},
+        predictions={m: load_predictions(layout.predictions(m, name)) for m in methods_of(settings)},
         examples=examples,
         files=tuple(Path(f).name for f in meta.source_files),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.baselines.suite import BASELINE_FILES, Baselines
+from magicnn.baselines.suite import BASELINE_FILES, STANDARD_METHODS, Baselines
 from magicnn.events import EventBatch, event_weight
 from magicnn.images.features import FeatureTable, extract_features
 from magicnn.images.quality import passes_quality
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from magicnn.nn.data import Source
 
 __all__ = [
-    "METHODS",
     "fit_baselines",
     "judge",
+    "methods_of",
     "parametrise",
     "predict",
     "predict_real",
@@ -38,12 +38,16 @@ __all__ = [
     "train_network",
 ]
 
-METHODS = ("CNN", "forest", "LUT")
-"""The methods that are compared, as reports name them."""
+_NETWORKS = "CNN"
 
 _TASK_PARTICLES = {"classifier": ("gamma_diffuse", "proton"), "energy": ("gamma", "gamma_diffuse")}
 
 Counts = Mapping[str, Any]
+
+
+def methods_of(settings: ComparisonSettings) -> tuple[str, ...]:
+    """Name the methods that are compared, as reports do."""
+    return (_NETWORKS, *STANDARD_METHODS, *settings.baselines.classical.methods)
 
 
 def simulate(
@@ -78,7 +82,7 @@ def read_real(layout: RunLayout, name: str, files: Sequence[Path]) -> Counts:
 
 
 def fit_baselines(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str]) -> Counts:
-    """Fit DISP, lookup tables and forests to the training showers."""
+    """Fit DISP, lookup tables, forests and classical methods to the training showers."""
     training: dict[str, list[FeatureTable]] = {task: [] for task in _TASK_PARTICLES}
     for name in names:
         features = FeatureTable.load(layout.features(name))
@@ -171,7 +175,7 @@ class _Methods:
         from magicnn.nn.predict import predict_table
 
         tables = (
-            predict_table(self.networks, events, features, method="CNN", settings=settings.predict),
+            predict_table(self.networks, events, features, method=_NETWORKS, settings=settings.predict),
             *self.baselines.predict(features, settings.quality),
         )
         for table in tables:
@@ -185,7 +189,7 @@ def judge(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str])
     """Compute all metrics on the showers that no method was trained on."""
     from magicnn.evaluation.evaluate import evaluate
 
-    tables = {m: [load_predictions(layout.predictions(m, n)) for n in names] for m in METHODS}
+    tables = {m: [load_predictions(layout.predictions(m, n)) for n in names] for m in methods_of(settings)}
     metrics = evaluate(tables, settings.evaluation)
     metrics.save(layout.report)
     return {"rows": len(metrics.rows)}

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,3 +161,51 @@ def test_both_classes_are_needed(gammas, protons):
         ParticleForest.fit(gammas, SMALL, seed=1)
     with pytest.raises(InputError, match="none of 4000 events is a gamma"):
         EnergyForest.fit(protons, SMALL, seed=1)
+
+
+def test_published_settings_by_name():
+    published = ForestSettings.model_validate({"recipe": "magic-cta-pipe"})
+    assert (published.n_trees, published.max_depth) == (150, 50)
+    assert (published.classifier_trees, published.classifier_depth) == (100, 100)
+    assert published.gammaness_weights == published.energy_weights == "size"
+    changed = ForestSettings.model_validate({"recipe": "magic-cta-pipe", "classifier_trees": 7})
+    assert (changed.classifier_trees, changed.classifier_depth) == (7, 100)
+    assert ForestSettings.model_validate(changed.model_dump(mode="json")) == changed
+
+
+def test_size_of_the_particle_forest_alone(mixed, energy_forest, gammas):
+    settings = SMALL.model_copy(update={"classifier_trees": 3, "classifier_depth": 2})
+    forest = ParticleForest.fit(mixed, settings, seed=1).forests[0]
+    assert len(forest.estimators_) == 3
+    assert max(tree.get_depth() for tree in forest.estimators_) == 2
+    energy = EnergyForest.fit(gammas.select(slice(0, 400)), settings, seed=1).forests[0]
+    assert len(energy.estimators_) == 20
+
+
+def test_telescopes_are_averaged_as_the_settings_say(particle_forest, energy_forest, test_gammas):
+    some = test_gammas.select(slice(0, 500))
+    size = some["size_pe"].astype(np.float64)
+    share = np.stack(
+        [f.predict_proba(forest_inputs(some, t, unsigned=True))[:, 1] for t, f in enumerate(particle_forest.forests)],
+        axis=1,
+    )
+    for kind, weights in [("simple", np.ones_like(size)), ("size", size)]:
+        changed = replace(particle_forest, settings=SMALL.model_copy(update={"gammaness_weights": kind}))
+        np.testing.assert_allclose(changed.predict(some), np.average(share, axis=1, weights=weights))
+    by_variance = replace(particle_forest, settings=SMALL.model_copy(update={"gammaness_weights": "variance"}))
+    near = np.clip(share, 0.01, 0.99)
+    np.testing.assert_allclose(by_variance.predict(some), np.average(share, axis=1, weights=1 / (near * (1 - near))))
+
+    votes = [
+        np.stack([tree.predict(forest_inputs(some, t, unsigned=True)) for tree in f.estimators_])
+        for t, f in enumerate(energy_forest.forests)
+    ]
+    mean, variance = (np.stack([g(v, axis=0) for v in votes], axis=1) for g in (np.mean, np.var))
+    variance = np.maximum(variance, 1e-4)
+    for kind, weights in [("simple", np.ones_like(size)), ("size", size), ("variance", 1.0 / variance)]:
+        changed = replace(energy_forest, settings=SMALL.model_copy(update={"energy_weights": kind}))
+        energy, uncertainty = changed.predict(some)
+        np.testing.assert_allclose(np.log10(energy), np.average(mean, axis=1, weights=weights))
+        share_of = weights / weights.sum(axis=1, keepdims=True)
+        spread = np.sqrt(np.sum(share_of**2 * variance, axis=1))
+        np.testing.assert_allclose(uncertainty, energy * np.log(10.0) * spread)

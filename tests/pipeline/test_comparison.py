@@ -28,6 +28,7 @@ SMALL = [
     "energy.training.epochs=2",
     "baselines.forest.n_trees=20",
     "baselines.disp.n_trees=40",
+    "baselines.classical.methods=[naive_bayes, linear_regression]",
     "evaluation.n_replicates=30",
 ]
 
@@ -113,6 +114,11 @@ def test_the_run_directory_holds_everything(finished):
     assert load_settings(ComparisonSettings, layout.config) == settings
     rows = json.loads((layout.report / "metrics.json").read_text())["rows"]
     assert {"CNN", "forest", "LUT"} <= {row["method"] for row in rows}
+    found = {m: {r["metric"] for r in rows if r["method"] == m} for m in ("naive_bayes", "linear_regression")}
+    assert "auc" in found["naive_bayes"]
+    assert "auc" not in found["linear_regression"]
+    assert "bias_median" in found["linear_regression"]
+    assert "bias_median" not in found["naive_bayes"]
     assert "simulate proton_za05to35" in (folder / "log.txt").read_text()
 
 
