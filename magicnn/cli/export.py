@@ -12,7 +12,7 @@ __all__ = ["export"]
 
 def export(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Event set or other event files, or one prediction file.")
+        list[Path], typer.Argument(metavar="INPUT", help="Event set or other event files, or prediction files.")
     ],
     output: Annotated[Path, typer.Option(help="File or folder to write, as the format wants it.")],
     name: Annotated[
@@ -20,6 +20,10 @@ def export(
     ],
     like: Annotated[
         Path | None, typer.Option(help="File whose events, in their order, the predictions shall follow.")
+    ] = None,
+    camera: Annotated[
+        str | None,
+        typer.Option(help="ctapipe: camera whose images the predictions were made from, when --like has several."),
     ] = None,
     flavour: Annotated[
         str | None,
@@ -34,7 +38,7 @@ def export(
         for entry in exports.EXPORTS.values():
             typer.echo(f"{entry.name:14s}{entry.takes:13s}{entry.description}")
         return
-    options: dict[str, Any] = {"like": like, "flavour": flavour, "seed": seed}
+    options: dict[str, Any] = {"like": like, "camera": camera, "flavour": flavour, "seed": seed}
     given = {key: value for key, value in options.items() if value is not None}
     for path in exports.export(inputs, output, name=name, **given):
         typer.echo(f"written: {path}")

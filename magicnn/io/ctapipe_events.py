@@ -16,7 +16,21 @@ from magicnn.io.ctapipe_instrument import Instrument, instrument_of
 from magicnn.io.ctapipe_tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
 from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
 
-__all__ = ["IMAGES", "LAYOUT", "TRIGGER", "CtapipeSource", "read_source", "subarray_of"]
+__all__ = [
+    "IMAGES",
+    "LAYOUT",
+    "RUN",
+    "SHOWER",
+    "TRIGGER",
+    "CtapipeSource",
+    "generated_of",
+    "pointing_of",
+    "read_source",
+    "refuse_twice",
+    "run_settings",
+    "shower_truth",
+    "subarray_of",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -107,21 +121,21 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
                 f"{path}: there are no camera images ({IMAGES}) in this ctapipe file; write it with ctapipe-process "
                 "--write-images"
             )
-        runs = _runs(file)
+        runs = run_settings(file)
         subarray = subarray_of(path)
         instrument = instrument_of(
             subarray, where=str(path), camera=camera, telescopes=telescopes, simulation=_field(runs)
         )
         trigger = file.table(TRIGGER)
         keys = event_keys(trigger)
-        _refuse_twice(keys, f"{path}: table {TRIGGER}")
+        refuse_twice(keys, f"{path}: table {TRIGGER}")
         image_rows = np.stack([_rows(file, IMAGES, tel_id, keys) for tel_id in instrument.tel_ids], axis=1)
         is_shower = np.ones(len(keys), dtype=np.bool_)
         if "event_type" in trigger:
             is_shower = trigger.column("event_type") >= _FIRST_SHOWER_TYPE
         has_image = (image_rows >= 0).any(axis=1)
         columns = {"run_id": keys[:, 0], "event_id": keys[:, 1], "time_utc_ns": trigger.column("time")}
-        columns |= _pointing(file, instrument, keys, columns["time_utc_ns"])
+        columns |= pointing_of(file, instrument.tel_ids, keys, columns["time_utc_ns"])
         keep = is_shower & has_image
         counts = {
             "triggers": len(keys),
@@ -130,13 +144,13 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
         }
         generated: list[tuple[int, dict[str, Any] | None]] = []
         if SHOWER in file:
-            truth, is_known = _truth(file, instrument, keys)
+            truth, is_known = shower_truth(file, keys)
             counts["without truth"] = int((keep & ~is_known).sum())
             keep &= is_known
-            columns |= truth
+            columns |= truth | _telescope_truth(file, instrument, keys, truth)
         columns = {name: values[keep] for name, values in columns.items()}
         if SHOWER in file:
-            generated = _generated(runs, columns)
+            generated = generated_of(runs, columns)
         readout = subarray.tel[instrument.tel_ids[0]].camera.readout
         return CtapipeSource(
             path=path,
@@ -176,7 +190,14 @@ def subarray_of(path: Path) -> Any:
     raise AssertionError("unreachable")
 
 
-def _refuse_twice(keys: Ints, where: str) -> None:
+def refuse_twice(keys: Ints, where: str) -> None:
+    """Make sure that no event is in a table twice.
+
+    Raises
+    ------
+    InputError
+        One is.
+    """
     order = np.lexsort((keys[:, 1], keys[:, 0]))
     again = np.flatnonzero((np.diff(keys[order], axis=0) == 0).all(axis=1))
     if len(again):
@@ -190,15 +211,21 @@ def _rows(file: CtapipeFile, group: str, tel_id: int, keys: Ints) -> Ints:
     if table is None:
         return np.full(len(keys), -1, dtype=np.int64)
     present = event_keys(table)
-    _refuse_twice(present, f"{file.path}: table {table.name}")
+    refuse_twice(present, f"{file.path}: table {table.name}")
     return positions(keys, present)
 
 
-def _pointing(file: CtapipeFile, instrument: Instrument, keys: Ints, time_utc_ns: Ints) -> dict[str, Floats]:
-    """Pointing of the telescopes, which have to point the same way: fixed for a run, monitored, or as planned."""
+def pointing_of(file: CtapipeFile, tel_ids: Sequence[int], keys: Ints, time_utc_ns: Ints) -> dict[str, Floats]:
+    """Return the pointing of telescopes, which have to be parallel: fixed for a run, monitored, or as planned.
+
+    Raises
+    ------
+    InputError
+        The file does not say it, or they point different ways.
+    """
     found = [
         directions
-        for tel_id in instrument.tel_ids
+        for tel_id in tel_ids
         for directions in (
             _fixed_pointing(file, tel_id, keys),
             *(_monitored_pointing(file, f"{group}/tel_{tel_id:03d}", time_utc_ns) for group in _MONITORED_POINTING),
@@ -268,11 +295,17 @@ def _planned_pointing(file: CtapipeFile, keys: Ints) -> tuple[Floats, Floats] | 
     return _per_run(table, keys, "subarray_pointing_lat", "subarray_pointing_lon")
 
 
-def _truth(file: CtapipeFile, instrument: Instrument, keys: Ints) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Truth columns, and for which events there is truth."""
+def shower_truth(file: CtapipeFile, keys: Ints) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+    """Return the truth of events that does not depend on a telescope, and for which of them there is any, [N].
+
+    Raises
+    ------
+    InputError
+        The table is empty, damaged, or has an event twice.
+    """
     shower = file.table(SHOWER)
     present = event_keys(shower)
-    _refuse_twice(present, f"{file.path}: table {SHOWER}")
+    refuse_twice(present, f"{file.path}: table {SHOWER}")
     if not len(shower):
         raise InputError(f"{file.path}: table {SHOWER} has no rows, so nothing is known of the simulated showers")
     rows = positions(keys, present)
@@ -284,16 +317,25 @@ def _truth(file: CtapipeFile, instrument: Instrument, keys: Ints) -> tuple[dict[
     columns["true_zenith_deg"] = 90.0 - value("true_alt", "deg")
     columns["true_azimuth_deg"] = value("true_az", "deg") % 360.0
     columns["true_particle"] = pdg_numbers(value("true_shower_primary_id"), where=str(file.path))
-    columns["true_impact_m"] = impact_m(
-        columns["true_core_x_m"],
-        columns["true_core_y_m"],
-        columns["true_zenith_deg"],
-        columns["true_azimuth_deg"],
-        instrument.array.positions_m,
-    )
+    return columns, rows >= 0
+
+
+def _telescope_truth(
+    file: CtapipeFile, instrument: Instrument, keys: Ints, truth: Mapping[str, NDArray[Any]]
+) -> dict[str, NDArray[Any]]:
+    """Impact distance and true light of each telescope."""
+    columns: dict[str, NDArray[Any]] = {
+        "true_impact_m": impact_m(
+            truth["true_core_x_m"],
+            truth["true_core_y_m"],
+            truth["true_zenith_deg"],
+            truth["true_azimuth_deg"],
+            instrument.array.positions_m,
+        )
+    }
     if file.children(_TRUE_IMAGES):
         columns["true_pe"] = np.stack([_true_pe(file, tel_id, keys) for tel_id in instrument.tel_ids], axis=1)
-    return columns, rows >= 0
+    return columns
 
 
 def _true_pe(file: CtapipeFile, tel_id: int, keys: Ints) -> Floats:
@@ -306,8 +348,8 @@ def _true_pe(file: CtapipeFile, tel_id: int, keys: Ints) -> Floats:
     return np.where(rows >= 0, sums, np.nan)
 
 
-def _runs(file: CtapipeFile) -> Mapping[str, NDArray[Any]]:
-    """Columns of the simulation configuration that matter here, in the units used here."""
+def run_settings(file: CtapipeFile) -> Mapping[str, NDArray[Any]]:
+    """Return columns of the simulation configuration that matter here, in the units used here; none without one."""
     table = file.optional_table(RUN)
     if table is None or not len(table):
         return {}
@@ -326,10 +368,10 @@ def _field(runs: Mapping[str, NDArray[Any]]) -> dict[str, Any] | None:
     return {name: runs[name][0] * unit for name, unit in named.items()}
 
 
-def _generated(
+def generated_of(
     runs: Mapping[str, NDArray[Any]], columns: Mapping[str, NDArray[Any]]
 ) -> list[tuple[int, dict[str, Any] | None]]:
-    """What each run threw; a run without events is told by the others' particles and pointing."""
+    """Return run by run what was thrown; a run without events is told by the particles and pointing of the others."""
     if not runs or not len(columns["run_id"]):
         return []
     found: list[tuple[int, dict[str, Any] | None]] = []

@@ -235,8 +235,8 @@ def _meta(
         telescopes=first.instrument.telescopes,
         camera=first.instrument.camera,
         array=first.instrument.array,
-        sampling_gsps=gsps,
-        window_ns=n_samples / gsps,
+        sampling_gsps=gsps or None,
+        window_ns=n_samples / gsps if gsps else None,
         source_files=tuple(str(s.path) for s in sources),
         generated=generated,
         provenance={

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magicnn.array import direction_vector
+from magicnn.array import separation_deg
 from magicnn.errors import InputError
 from magicnn.generated import Generated
 from magicnn.io.mars_truth import particle_name
@@ -85,8 +85,7 @@ def generated_by_run(
         return None
     cone_min, cone_max = float(run["min_viewcone_radius"]), float(run["max_viewcone_radius"])
     if cone_max <= 0.0:
-        shower = direction_vector(truth["true_zenith_deg"], truth["true_azimuth_deg"])
-        angle = np.degrees(np.arccos(np.clip((shower * direction_vector(*pointing)).sum(axis=-1), -1.0, 1.0)))
+        angle = separation_deg(truth["true_zenith_deg"], truth["true_azimuth_deg"], *pointing)
         cone_min = cone_max = round(float(np.median(angle)), 2)
     return Generated(
         particle=particle_name(truth["true_particle"], viewcone_deg=cone_max - cone_min) or "",

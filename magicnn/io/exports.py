@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from magicnn.errors import ConfigError, nearest_names
 from magicnn.io.formats import StoredEvents, open_events
-from magicnn.predictions import PredictionTable, load_predictions
+from magicnn.io.prediction_files import load_predictions
+from magicnn.predictions import PredictionTable
 
 __all__ = ["EXPORTS", "Export", "export", "register_export"]
 
@@ -29,12 +30,15 @@ class Export:
         One line for people: what is written, and where.
     write : callable
         Takes the reader or the `PredictionTable`, the output path and keyword options; returns the files written.
+    takes_several : bool
+        Whether predictions of several methods go together; then ``write`` takes a list of tables.
     """
 
     name: str
     takes: Literal["events", "predictions"]
     description: str
     write: Callable[..., list[Path]]
+    takes_several: bool = False
 
     @property
     def options(self) -> list[str]:
@@ -58,7 +62,7 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
     Parameters
     ----------
     inputs : sequence of Path
-        What `magicnn.io.open_events` takes, or one prediction file.
+        What `magicnn.io.open_events` takes, or prediction files: one for most formats.
     output : Path
         File or folder to write, as the format wants it.
     name : str
@@ -88,6 +92,8 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
             )
     if entry.takes == "events":
         return entry.write(open_events(inputs), output, **options)
+    if entry.takes_several:
+        return entry.write([load_predictions(path) for path in inputs], output, **options)
     if len(inputs) != 1:
         raise ConfigError(f"export format {name!r} takes one prediction file, {len(inputs)} are given")
     return entry.write(load_predictions(inputs[0]), output, **options)
@@ -105,6 +111,14 @@ def _write_mars(reader: StoredEvents, output: Path, *, flavour: str | None = Non
     return write_mars(reader, output, flavour=flavour, seed=seed)
 
 
+def _write_dl2(
+    tables: Sequence[PredictionTable], output: Path, *, like: Path | None = None, camera: str | None = None
+) -> list[Path]:
+    from magicnn.io.dl2 import write_dl2
+
+    return [write_dl2(tables, output, like=like, camera=camera)]
+
+
 register_export(
     Export(
         name="mars",
@@ -119,5 +133,14 @@ register_export(
         takes="predictions",
         description="a flat ROOT tree that a MARS analyst adds as a friend of a melibea (_Q_) tree",
         write=_write_mars_friend,
+    )
+)
+register_export(
+    Export(
+        name="ctapipe",
+        takes="predictions",
+        description="ctapipe DL2 (HDF5): into a copy of the events' file with --like, else into a new one",
+        write=_write_dl2,
+        takes_several=True,
     )
 )

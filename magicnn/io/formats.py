@@ -19,6 +19,7 @@ __all__ = [
     "Format",
     "StoredEvents",
     "expand_paths",
+    "is_ctapipe",
     "open_events",
     "recognise",
     "register_format",
@@ -268,7 +269,7 @@ def _is_eventset(path: Path, head: bytes) -> bool:
         return True  # the reader says what is damaged
 
 
-def _is_ctapipe(path: Path, head: bytes) -> bool:
+def is_ctapipe(path: Path, head: bytes) -> bool:
     """Whether ctapipe or magic-cta-pipe wrote it; the reader says why the latter's files cannot be read."""
     if not head.startswith(_HDF5_MAGIC):
         return False
@@ -304,7 +305,7 @@ register_format(
         kind="ctapipe",
         description="a ctapipe HDF5 file",
         patterns=("*.dl1.h5", "*.dl2.h5", "*.h5"),
-        recognises=_is_ctapipe,
+        recognises=is_ctapipe,
         open=_open_ctapipe,
     )
 )

@@ -5,7 +5,7 @@ import pytest
 
 from magicnn.errors import InputError
 from magicnn.generated import Generated
-from magicnn.io.ctapipe_truth import generated_by_run, pdg_numbers
+from magicnn.io.ctapipe_truth import generated_by_run, pdg_numbers, primary_ids
 
 RUN = {
     "n_showers": 20_000,
@@ -26,6 +26,7 @@ def test_particles():
     given = [0, 1, -1, 2, -2, 100, 101, 402, 1407, 5626]
     expected = [22, 11, -11, 13, -13, 2112, 2212, 1000020040, 1000070140, 1000260560]
     assert pdg_numbers(given, where="x").tolist() == expected
+    assert primary_ids(np.array(expected)).tolist() == given
     with pytest.raises(InputError, match=r"x: unknown particle 14 \(shower_primary_id\)"):
         pdg_numbers([0, 14], where="x")
 
