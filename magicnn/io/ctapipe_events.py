@@ -134,8 +134,11 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
         if "event_type" in trigger:
             is_shower = trigger.column("event_type") >= _FIRST_SHOWER_TYPE
         has_image = (image_rows >= 0).any(axis=1)
-        columns = {"run_id": keys[:, 0], "event_id": keys[:, 1], "time_utc_ns": trigger.column("time")}
-        columns |= pointing_of(file, instrument.tel_ids, keys, columns["time_utc_ns"])
+        time = trigger.column("time")
+        columns: dict[str, NDArray[Any]] = {"run_id": keys[:, 0], "event_id": keys[:, 1]}
+        if (time > 0).any():  # ctapipe writes 0 for no time
+            columns["time_utc_ns"] = time
+        columns |= pointing_of(file, instrument.tel_ids, keys, time)
         keep = is_shower & has_image
         counts = {
             "triggers": len(keys),

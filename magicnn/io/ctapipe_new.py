@@ -250,7 +250,7 @@ def _write_shower(file: Any, columns: Columns) -> None:
         Column("true_starting_grammage", np.full(n, np.nan), "g.cm**-2", "Grammage", "starting_grammage"),
         Column(
             "true_shower_primary_id",
-            primary_ids(columns["true_particle"]),
+            primary_ids(columns["true_particle"]).astype(np.int64),
             description="0 (gamma), 1 (e-), 2 (mu-), 100*A+Z for nucleons and nuclei, negative for antimatter",
             field="shower_primary_id",
         ),

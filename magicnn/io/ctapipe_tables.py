@@ -186,6 +186,13 @@ class CtapipeFile:
                 raise InputError(f"{self.path}: there is no table {name}")
             return CtapipeTable(self.path, name, node)
 
+    @property
+    def software(self) -> str:
+        """What wrote the file, with its version; empty when it does not say."""
+        attributes = self.handle.root._v_attrs
+        names = [f"CTA ACTIVITY SOFTWARE {part}" for part in ("NAME", "VERSION")]
+        return " ".join(str(attributes[name]) for name in names if name in attributes)
+
     def optional_table(self, name: str) -> CtapipeTable | None:
         """Return a table, None when the file has none of that name."""
         return self.table(name) if name in self else None

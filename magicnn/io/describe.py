@@ -17,6 +17,7 @@ from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
 from magicnn.io.eventset_format import open_hdf5
+from magicnn.io.formats import is_ctapipe
 from magicnn.io.rootfiles import check_regular_file
 from magicnn.readout import Readout
 
@@ -35,7 +36,8 @@ def describe(path: str | Path) -> str:
     Parameters
     ----------
     path : path
-        A MARS file of any level, photon bunches of CORSIKA (IACT), an event set, or another HDF5 file of this package.
+        A MARS file of any level, photon bunches of CORSIKA (IACT), a ctapipe HDF5 file, an event set, or another HDF5
+        file of this package.
 
     Returns
     -------
@@ -53,6 +55,8 @@ def describe(path: str | Path) -> str:
     head = check_regular_file(path)
     if head.startswith(b"root"):
         lines = _mars_lines(path)
+    elif is_ctapipe(path, head):
+        lines = _ctapipe_lines(path)
     elif head.startswith(_HDF5_MAGIC):
         lines = _hdf5_lines(path)
     elif head.startswith(_EVENTIO_MAGICS):
@@ -115,6 +119,25 @@ def _mars_lines(path: Path) -> Lines:
         )
     lines.append(("written", file.software))
     return [(key, value) for key, value in lines if value]
+
+
+def _ctapipe_lines(path: Path) -> Lines:
+    from magicnn.io.ctapipe_summary import summarise
+
+    found = summarise(path)
+    runs = np.unique(found.columns["run_id"])
+    cameras = (f"{name}: {n} telescopes, {images} with images" for name, (n, images) in found.cameras.items())
+    return [
+        ("kind", f"ctapipe HDF5, data model {found.version}, {'simulation' if found.particle else 'data'}"),
+        ("events", str(found.n_events)),
+        ("particle", found.particle),
+        ("cameras", "; ".join(cameras)),
+        ("predictions", ", ".join(found.methods)),
+        ("runs", _span(runs) if len(runs) else ""),
+        *_ranges(found.columns),
+        *_generated(found.generated),
+        ("written", f"by {found.software}" if found.software else ""),
+    ]
 
 
 def _corsika_lines(path: Path) -> Lines:

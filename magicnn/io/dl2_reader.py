@@ -26,7 +26,7 @@ from magicnn.io.dl2 import DL2, PREFIXES
 from magicnn.io.mars_truth import merge_generated, particle_name
 from magicnn.predictions import PredictionTable
 
-__all__ = ["dl2_methods", "read_dl2"]
+__all__ = ["dl2_methods", "methods_of", "read_dl2"]
 
 Ints = NDArray[np.int64]
 
@@ -45,10 +45,11 @@ def dl2_methods(path: Path) -> list[str]:
         The file cannot be read.
     """
     with open_ctapipe(path) as file:
-        return _methods(file)
+        return methods_of(file)
 
 
-def _methods(file: CtapipeFile) -> list[str]:
+def methods_of(file: CtapipeFile) -> list[str]:
+    """Return the same of an open file."""
     found = [
         name.removesuffix(PREFIXES[kind])
         for kind in ("energy", "particle_type")
@@ -108,7 +109,7 @@ def read_dl2(path: Path, method: str | None = None) -> PredictionTable:
 
 
 def _choose(file: CtapipeFile, method: str | None) -> str:
-    methods = _methods(file)
+    methods = methods_of(file)
     if not methods:
         raise InputError(
             f"{file.path}: there are no predictions ({DL2}/energy, {DL2}/particle_type) in this ctapipe file"

@@ -1,5 +1,6 @@
 """ctapipe HDF5: the same numbers as ctapipe's TableLoader, data models 6 and 7, and one line for what is wrong."""
 
+import re
 import shutil
 
 import numpy as np
@@ -23,6 +24,7 @@ from ctapipe_files import (
 from magicnn.errors import ConfigError, InputError
 from magicnn.io import open_events
 from magicnn.io.convert import convert_events
+from magicnn.io.describe import describe
 from magicnn.io.formats import recognise
 from magicnn.io.mars_truth import shower_ids
 
@@ -220,6 +222,15 @@ def test_conversion_to_an_event_set(many, tmp_path):
     np.testing.assert_allclose(ours.read().charge, theirs.read().charge, rtol=1e-3, atol=1e-2)
     assert ours.meta.array == theirs.meta.array
     assert ours.meta.camera.fingerprint == theirs.meta.camera.fingerprint
+
+
+def test_described_without_a_choice(many, tmp_path):
+    text = describe(many)
+    assert "ctapipe HDF5, data model v7.1.0, simulation" in text
+    assert "LSTCam: 4 telescopes, 4 with images; NectarCam: 15 telescopes, 11 with images" in text
+    assert re.search(r"events +60\n", text)
+    assert re.search(r"true energy +\d+\.?\d* to \d+\.?\d* GeV", text)
+    assert "by ctapipe 0.28.0" in text
 
 
 def test_calibration_events_and_failed_images_are_left_out(many, tmp_path):
