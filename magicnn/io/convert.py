@@ -19,6 +19,7 @@ __all__ = ["Conversion", "convert_events"]
 _log = logging.getLogger(__name__)
 
 _UNIT_EVENTS = 1024  # one record of the journal; fixed, so that a conversion continues whatever its options
+_UNIT_VALUES = 1 << 22  # fewer events of arrays with more pixels, so that memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +85,15 @@ def convert_events(
         _log.info("%s is complete already: %d events", target, len(reader))
         return Conversion(target, len(reader), 0)
     n_converted = 0
-    starts = range(0, len(reader), _UNIT_EVENTS)
+    n_values = len(reader.meta.telescopes) * reader.meta.camera.n_pixels
+    unit_events = min(_UNIT_EVENTS, max(1, _UNIT_VALUES // n_values))
+    starts = range(0, len(reader), unit_events)
     with (
         EventSetWriter(target, reader.meta, resume=True) as writer,
         progress(total=len(reader), description="converting", unit="event", quiet=not show_progress) as bar,
     ):
         for unit, start in enumerate(starts):
-            stop = min(start + _UNIT_EVENTS, len(reader))
+            stop = min(start + unit_events, len(reader))
             if unit not in writer.units:
                 writer.append(reader.read(start, stop), unit=unit)
                 n_converted += stop - start

@@ -379,6 +379,8 @@ def generated_of(
         return []
     found: list[tuple[int, dict[str, Any] | None]] = []
     for row, run_id in enumerate(runs["obs_id"].astype(np.int64).tolist()):
+        if runs["n_showers"][row] == 0:
+            continue  # its showers are counted with another block
         of_run = columns["run_id"] == run_id
         which = of_run if of_run.any() else np.ones_like(of_run)
         truth = {name: columns[name][which] for name in ("true_particle", "true_zenith_deg", "true_azimuth_deg")}

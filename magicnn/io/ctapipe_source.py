@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def events_of(source: Any, path: Path) -> Iterator[Any]:
         The file is truncated or damaged.
     """
     events = iter(source)
-    for count in range(1 << 62):
+    for number in count():
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
@@ -166,10 +167,10 @@ def events_of(source: Any, path: Path) -> Iterator[Any]:
             except StopIteration:
                 # ctapipe ends quietly there, but for a warning
                 if any("EOFError" in str(warning.message) for warning in caught):
-                    raise InputError(f"{path}: truncated after {count} events; copy it again") from None
+                    raise InputError(f"{path}: truncated after {number} events; copy it again") from None
                 return
             except Exception as error:
-                raise InputError(f"{path}: damaged after {count} events ({_told(error)})") from error
+                raise InputError(f"{path}: damaged after {number} events ({_told(error)})") from error
         yield event
 
 

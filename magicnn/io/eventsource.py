@@ -303,6 +303,8 @@ def _generated(files: Sequence[_Index], columns: Mapping[str, NDArray[Any]]) -> 
     parts = []
     for f in files:
         for run_id, run in f.runs.items():
+            if run["n_showers"] == 0:
+                continue  # its showers are counted with another block
             of_run = columns["run_id"] == run_id
             which = of_run if of_run.any() else np.ones_like(of_run)
             truth = {name: columns[name][which] for name in ("true_particle", "true_zenith_deg", "true_azimuth_deg")}
