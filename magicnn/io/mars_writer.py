@@ -20,6 +20,7 @@ from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.events import EventBatch, event_weight
 from magicnn.generated import Generated
 from magicnn.io.eventset import EventSet
+from magicnn.io.formats import StoredEvents
 from magicnn.io.mars_columns import Numbering, event_branches, pedestal_event_branches
 from magicnn.io.mars_headers import Run, drive_branches, header_branches, report_trees, tail_branches
 from magicnn.io.mars_monitor import N_PIXELS
@@ -66,7 +67,7 @@ class _Plan:
         return float(np.nanmedian(self.columns[name][start:stop, telescope - 1]))
 
 
-def write_mars(events: Any, output: Path | str, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
+def write_mars(events: StoredEvents, output: Path | str, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
     """Write an event set as MARS calibrated files.
 
     Parameters
