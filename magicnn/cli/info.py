@@ -19,10 +19,25 @@ def info(
         list[Path],
         typer.Argument(metavar="FILE", help="MARS or CORSIKA files, event sets, feature, prediction or model files."),
     ],
+    image: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Draw event N of the files, counted from 0, into --output, then stop."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="With --image: the picture, PNG, PDF or SVG; event_N.png when not given.")
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="With --image: camera to draw, for files with telescopes of several.")
+    ] = None,
 ) -> None:
     """Say what is in files: kind, events, telescopes, run, date, pointing, particle, columns with units."""
-    from magicnn.errors import InputError
+    from magicnn.errors import ConfigError, InputError
 
+    if image is not None:
+        _draw(files, image, output or Path(f"event_{image}.png"), camera)
+        return
+    if output is not None or camera is not None:
+        raise ConfigError("--output and --camera go with --image N, which is missing")
     n_failed = 0
     for number, found in enumerate(_described(files)):
         if isinstance(found, Exception):
@@ -32,6 +47,29 @@ def info(
             typer.echo(("\n" if number else "") + found)
     if n_failed:
         raise typer.Exit(InputError.exit_code)
+
+
+def _draw(files: list[Path], number: int, output: Path, camera: str | None) -> None:
+    """Draw one event of files that belong together."""
+    from magicnn.errors import InputError
+    from magicnn.io import open_events
+    from magicnn.io.formats import expand_paths, recognise
+    from magicnn.io.mars_names import partner_path
+    from magicnn.report.event_picture import save_event
+
+    paths = expand_paths(files)
+    kind = recognise(paths[0]).kind
+    options: dict[str, Any] = {} if camera is None else {"camera": camera}
+    if kind == "mars":
+        if len(paths) == 1 and partner_path(paths[0]).is_file():
+            paths = list(dict.fromkeys([paths[0], partner_path(paths[0])]))
+        options["require_stereo"] = False
+    reader = open_events(paths, kind, **options)
+    if number >= len(reader):
+        raise InputError(f"{paths[0]}: there is no event {number}; the last of {len(reader)} is {len(reader) - 1}")
+    event = reader.read(number, number + 1)
+    save_event(event, output)
+    typer.echo(f"{output}: event {event['event_id'][0]} of run {event['run_id'][0]}")
 
 
 def _described(given: list[Path]) -> Iterator[str | Exception]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError, optional_import
+from magicnn.io.sanity import require_within
 
 __all__ = [
     "AppliedByCorsika",
@@ -35,6 +36,14 @@ _CEFFIC = 4
 _NAMES = {1: "gamma", 2: "positron", 3: "electron", 5: "muon", 6: "muon", 14: "proton", 402: "helium", 5626: "iron"}
 _NO_TELESCOPES = "holds no telescopes, so no light of theirs (keyword TELESCOPE)"
 _ATMOSPHERE_UNIT = 1024
+_SHOWER_LIMITS = {"total_energy": (1e-3, 1e12), "zenith": (0.0, math.pi), "azimuth": (-7.0, 7.0)}  # GeV, rad
+_BUNCH_LIMITS = dict.fromkeys(("x", "y"), (-1e6, 1e6)) | dict.fromkeys(("cx", "cy"), (-1.0, 1.0))  # cm, cosines
+_BUNCH_LIMITS |= {
+    "time": (-1e6, 1e8),
+    "zem": (0.0, 2e7),
+    "photons": (0.0, 1e6),
+    "wavelength": (-1e4, 1e4),
+}  # ns, cm, nm
 # What eventio raises on bytes that are no photon bunches: it checks little itself.
 _DAMAGED = (EOFError, OSError, ValueError, RuntimeError, StopIteration, KeyError, IndexError, TypeError, struct.error)
 
@@ -332,6 +341,10 @@ class CorsikaFile:
         if applied.names and not flags & _CEFFIC:
             raise InputError(f"{self.path}: the card asks for CERQEF, but this CORSIKA was built without CEFFIC")
         first = abs(float(header["first_interaction_height"])) * _CM
+        where = f"{self.path}, shower {int(header['event_number'])}"
+        require_within({name: header[name] for name in _SHOWER_LIMITS}, _SHOWER_LIMITS, where=where)
+        for bunches in (b for event in events for b in event.photon_bunches.values()):
+            require_within({name: bunches[name] for name in _BUNCH_LIMITS}, _BUNCH_LIMITS, where=where)
         return CorsikaShower(
             number=int(header["event_number"]),
             particle_id=int(header["particle_id"]),

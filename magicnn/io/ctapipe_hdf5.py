@@ -16,6 +16,7 @@ from magicnn.io.base import in_pieces
 from magicnn.io.ctapipe_events import IMAGES, CtapipeSource, read_source
 from magicnn.io.ctapipe_tables import open_ctapipe
 from magicnn.io.mars_truth import merge_generated, particle_name, shower_ids
+from magicnn.io.sanity import blank_impossible_pixels, possible_events
 from magicnn.runs import provenance
 
 __all__ = ["CtapipeReader", "open_ctapipe_events"]
@@ -118,6 +119,7 @@ class CtapipeReader:
                     if "peak_time" in more:
                         peak = more["peak_time"]
                         time[which, telescope] = np.where(is_bad | ~np.isfinite(peak), np.nan, peak)
+        blank_impossible_pixels(charge, time, where=_some([s.path for s in self._sources]))
         columns = {name: values[start:stop] for name, values in self._columns.items()}
         return EventBatch(charge, time, columns, self._meta)
 
@@ -176,6 +178,13 @@ def open_ctapipe_events(
         )
     names = [name for name in sources[0].columns if all(name in s.columns for s in sources)]
     columns = {name: np.concatenate([s.columns[name] for s in sources])[order] for name in names}
+    possible = possible_events(columns, where=_some(paths))
+    counts["impossible values"] = int((~possible).sum())
+    counts["events"] -= counts["impossible values"]
+    if not counts["events"]:
+        raise InputError(f"{_some(paths)}: none of {len(possible)} events has possible values; the file is damaged")
+    columns = {name: values[possible] for name, values in columns.items()}
+    order, source_of = order[possible], source_of[possible]
     if "true_energy_gev" in columns:
         columns["shower_id"], columns["reuse_id"] = shower_ids(columns["run_id"], columns["true_energy_gev"])
     _log.info("%s", ", ".join(f"{name} {count}" for name, count in counts.items() if count))
@@ -187,6 +196,10 @@ def open_ctapipe_events(
         source_of=source_of,
         image_rows=np.concatenate([s.image_rows for s in sources])[order],
     )
+
+
+def _some(paths: Sequence[Path]) -> str:
+    return f"{paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
 
 
 def _check_same(first: CtapipeSource, other: CtapipeSource) -> None:

@@ -12,18 +12,26 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magicnn.errors import InputError
+from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
 from magicnn.io.eventset_format import open_hdf5
-from magicnn.io.formats import is_ctapipe
+from magicnn.io.formats import FORMATS, Format, is_ctapipe
 from magicnn.io.rootfiles import check_regular_file
 from magicnn.readout import Readout
 
 __all__ = ["as_text", "describe", "written_lines"]
 
 Lines = list[tuple[str, str]]
+
+_RANGES = {
+    "pointing_zenith_deg": ("zenith", "deg"),
+    "pointing_azimuth_deg": ("azimuth", "deg"),
+    "pointing_ra_deg": ("right ascension", "deg"),
+    "pointing_dec_deg": ("declination", "deg"),
+    "true_energy_gev": ("true energy", "GeV"),
+}
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _EVENTIO_MAGICS = (b"\x37\x8a\x1f\xd4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
@@ -53,10 +61,13 @@ def describe(path: str | Path) -> str:
     """
     path = Path(path)
     head = check_regular_file(path)
+    entry = next((entry for entry in FORMATS.values() if entry.recognises(path, head)), None)
     if head.startswith(b"root"):
         lines = _mars_lines(path)
     elif is_ctapipe(path, head):
         lines = _ctapipe_lines(path)
+    elif entry is not None and entry.kind != "eventset":
+        lines = _reader_lines(path, entry)
     elif head.startswith(_HDF5_MAGIC):
         lines = _hdf5_lines(path)
     elif head.startswith(_EVENTIO_MAGICS):
@@ -138,6 +149,33 @@ def _ctapipe_lines(path: Path) -> Lines:
         *_generated(found.generated),
         ("written", f"by {found.software}" if found.software else ""),
     ]
+
+
+def _reader_lines(path: Path, entry: Format) -> Lines:
+    """What any reader knows; of a file with several cameras what to choose from."""
+    kind = f"{entry.description.split(' ', 1)[1]}"
+    try:
+        reader = entry.open([path])
+    except ConfigError as error:
+        return [("kind", kind), ("telescopes", str(error))]
+    meta = reader.meta
+    batches = [{n: b.columns[n] for n in ("time_utc_ns", *_RANGES) if n in b.columns} for b in reader.batches()]
+    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+    lines = [
+        ("kind", f"{kind}, {'simulation' if meta.is_simulation else 'data'}"),
+        ("format", str(meta.provenance.get("format", ""))),
+        ("events", str(len(reader))),
+        ("particle", meta.particle or ""),
+        ("production" if meta.is_simulation else "source", meta.production),
+        ("telescopes", ", ".join(meta.telescopes)),
+        ("camera", f"{meta.camera.name}, {meta.camera.n_pixels} pixels"),
+        ("readout", str(Readout.of(meta))),
+    ]
+    lines += _ranges(columns)
+    lines += _generated(meta.generated)
+    cuts = meta.provenance.get("cut_flow", {})
+    lines.append(("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)))
+    return [(key, value) for key, value in lines if value]
 
 
 def _corsika_lines(path: Path) -> Lines:
@@ -255,14 +293,7 @@ def _ranges(columns: Mapping[str, NDArray[Any]]) -> Lines:
     if times is not None and len(times):
         first, last = (datetime.fromtimestamp(int(t) / 1e9, UTC) for t in (times.min(), times.max()))
         lines.append(("UTC", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"))
-    named = {
-        "pointing_zenith_deg": ("zenith", "deg"),
-        "pointing_azimuth_deg": ("azimuth", "deg"),
-        "pointing_ra_deg": ("right ascension", "deg"),
-        "pointing_dec_deg": ("declination", "deg"),
-        "true_energy_gev": ("true energy", "GeV"),
-    }
-    for name, (label, unit) in named.items():
+    for name, (label, unit) in _RANGES.items():
         values = columns.get(name)
         if values is not None and np.isfinite(values).any():
             lines.append((label, f"{_span(values)} {unit}"))

@@ -23,6 +23,7 @@ from magicnn.io.ctapipe_instrument import Instrument
 from magicnn.io.ctapipe_source import Calibration, event_columns, events_of, instrument_in, open_source
 from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
 from magicnn.io.mars_truth import merge_generated, particle_name, shower_ids
+from magicnn.io.sanity import blank_impossible_pixels, possible_events
 from magicnn.runs import progress, provenance
 
 __all__ = ["EventSourceReader", "open_event_sources"]
@@ -112,6 +113,7 @@ class EventSourceReader:
             for row, place in sorted(places.items()):
                 event_id = int(self._columns["event_id"][first + place])
                 charge[place], time[place] = stream.images(row, event_id)
+            blank_impossible_pixels(charge, time, where=str(self._files[index].path))
         columns = {name: values[first:last] for name, values in self._columns.items()}
         return EventBatch(charge, time, columns, self._meta)
 
@@ -268,17 +270,19 @@ def _index(path: Path, *, camera: str | None, telescopes: Sequence[str] | None) 
                 found.append(event_columns(event, instrument, path))
         readout = source.subarray.tel[instrument.tel_ids[0]].camera.readout
         configs = dict(source.simulation_config or {})
-        counts["events"] = len(rows)
         columns = {name: np.array([values[name] for values in found]) for name in (found[0] if found else ())}
         if "shower_primary_id" in columns:
             columns |= _truth(columns, instrument, path)
             del columns["shower_primary_id"]
+        possible = possible_events(columns, where=str(path))
+        counts["impossible values"] = int((~possible).sum())
+        counts["events"] = len(rows) - counts["impossible values"]
         return _Index(
             path=path,
             instrument=instrument,
             readout=(float(readout.sampling_rate.to_value("GHz")), int(readout.n_samples)),
-            rows=np.array(rows, dtype=np.int64),
-            columns=columns,
+            rows=np.array(rows, dtype=np.int64)[possible],
+            columns={name: values[possible] for name, values in columns.items()},
             counts=counts,
             runs={int(obs_id): _plain(config) for obs_id, config in configs.items()},
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +218,9 @@ def open_mars(
         ),
         counts=counts,
         columns=columns,
-        sources=files,
+        sources=[
+            replace(f, columns={}, rows=f.rows[:0], number=f.number[:0]) for f in files
+        ],  # joined they stand above
         source_of=np.stack([t.pick(t.source, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
         row_of=np.stack([t.pick(t.row, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
         sampling=sampling,

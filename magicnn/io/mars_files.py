@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,6 @@ from magicnn.io.rootfiles import RootFile, RootTree, open_root
 from magicnn.io.sanity import possible_events
 
 __all__ = ["MarsFile", "read_mars_file"]
-
-_log = logging.getLogger(__name__)
 
 _MC_RUN = 256
 _RUN_TYPES = {1: "pedestal", 2: "calibration", 7: "point"}
@@ -201,7 +198,9 @@ class _Part:
             counts["read"] = len(rows)
         columns = self.columns(rows, is_simulation=is_simulation)
         if self.level in "YI":
-            rows, columns, counts["impossible values"] = _possible(rows, columns, path)
+            possible = possible_events(columns, where=str(path))
+            counts["impossible values"] = int((~possible).sum())
+            rows, columns = rows[possible], {name: values[possible] for name, values in columns.items()}
         subruns = self.header("MRawRunHeader.fSubRunIndex")
         subrun = int(subruns[0]) if subruns is not None and len(subruns) == 1 else None
         subrun = subrun if self.name.subrun is None else self.name.subrun
@@ -265,18 +264,6 @@ class _Part:
         if self.level == "Y":
             self.events.branch("MPointingPos.fZd")  # raises, naming what is missing
         return {}
-
-
-def _possible(
-    rows: NDArray[np.int64], columns: dict[str, NDArray[Any]], path: Path
-) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]], int]:
-    """Leave out events with values that only damage explains, and say how many."""
-    possible, wrong = possible_events(columns)
-    if not wrong:
-        return rows, columns, 0
-    n_wrong = int((~possible).sum())
-    _log.warning("%s: %d events with impossible values are left out (%s)", path, n_wrong, ", ".join(wrong))
-    return rows[possible], {name: values[possible] for name, values in columns.items()}, n_wrong
 
 
 def _numbers(number: NDArray[np.int64], columns: Mapping[str, NDArray[Any]], subrun: int) -> NDArray[np.int64]:

@@ -167,12 +167,8 @@ def _open(paths: Sequence[Path], *, require_stereo: bool) -> _Events:
     if not pairs.shape[1]:
         raise InputError(f"{files[0].path}: no event in both telescopes of run {files[0].run_id}")
     columns = joined_columns(tables, pairs)
-    possible, wrong = possible_events(columns)
+    possible = possible_events(columns, where=str(files[0].path))
     counts["impossible values"] = int((~possible).sum())
-    if wrong:
-        _log.warning(
-            "%d events with impossible values are left out (%s)", counts["impossible values"], ", ".join(wrong)
-        )
     order = np.lexsort((columns["event_id"], columns["run_id"]))
     order = order[possible[order]]
     columns = {name: values[order] for name, values in columns.items()}

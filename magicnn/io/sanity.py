@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -11,11 +12,15 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 
-__all__ = ["LIMITS", "MAX_CHARGE_PE", "possible_events", "require_possible_events"]
+__all__ = ["LIMITS", "MAX_CHARGE_PE", "blank_impossible_pixels", "possible_events", "require_within"]
 
-_YEAR_NS = int(365.25 * 86_400e9)
+_log = logging.getLogger(__name__)
 
-LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
+Limits = Mapping[str, tuple[float, float]]
+
+_YEAR_NS = 365.25 * 86_400e9
+
+LIMITS: Limits = MappingProxyType(
     {
         "time_utc_ns": (20 * _YEAR_NS, 130 * _YEAR_NS),  # 1990 to 2100
         "pointing_zenith_deg": (-1.0, 110.0),  # the drive's deviation may take it a little beyond the zenith
@@ -28,33 +33,32 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "true_impact_m": (0.0, 1e5),
     }
 )
-"""Smallest and greatest value of columns that every event must have."""
+"""Smallest and greatest value of columns that every event must have; times of simulations are not looked at."""
 
 MAX_CHARGE_PE = 1e5
 """No pixel gives as much; readouts of these cameras end at some thousand photoelectrons."""
 
 
-def possible_events(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.bool_], dict[str, int]]:
-    """Find the events whose values can be.
+def possible_events(columns: Mapping[str, NDArray[Any]], *, where: str) -> NDArray[np.bool_]:
+    """Find the events whose values can be, and warn of the others.
 
     Parameters
     ----------
     columns : mapping of str to array, [N] or [N, T]
         Columns of the event schema; those of `LIMITS` among them are looked at. With one value per telescope, NaN
         is a missing telescope, unless all are.
+    where : str
+        File they come from, for the warning.
 
     Returns
     -------
-    possible : bool array, [N]
+    bool array, [N]
         False where a value is not finite or out of its limits.
-    wrong : dict of str to int
-        By column, how many events are wrong in it; columns without such events are not in it.
     """
-    n_events = len(next(iter(columns.values()))) if columns else 0
-    possible = np.ones(n_events, dtype=np.bool_)
-    wrong: dict[str, int] = {}
+    possible = np.ones(len(next(iter(columns.values()))) if columns else 0, dtype=np.bool_)
+    wrong: list[str] = []
     for name, (low, high) in LIMITS.items():
-        if name not in columns:
+        if name not in columns or (name == "time_utc_ns" and "true_energy_gev" in columns):
             continue
         values = columns[name]
         inside = (values >= low) & (values <= high)
@@ -62,32 +66,52 @@ def possible_events(columns: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.boo
             is_missing = np.isnan(values)
             inside = (inside | is_missing).all(axis=1) & ~is_missing.all(axis=1)
         if not inside.all():
-            wrong[name] = int((~inside).sum())
+            wrong.append(name)
             possible &= inside
-    return possible, wrong
+    if wrong:
+        _log.warning(
+            "%s: %d events with impossible values are left out (%s)", where, (~possible).sum(), ", ".join(wrong)
+        )
+    return possible
 
 
-def require_possible_events(columns: Mapping[str, NDArray[Any]], *, where: str) -> None:
-    """Refuse events with values that cannot be.
+def require_within(values: Mapping[str, Any], limits: Limits, *, where: str) -> None:
+    """Refuse values that cannot be.
 
     Parameters
     ----------
-    columns : mapping of str to array, [N] or [N, T]
-        Columns of the event schema.
+    values : mapping of str to array or number
+        By name.
+    limits : mapping of str to (float, float)
+        Smallest and greatest value of some of them.
     where : str
-        File they come from, for the error.
+        File and part of it, for the error.
 
     Raises
     ------
     InputError
-        There are some.
+        One is not finite or out of its limits.
     """
-    possible, wrong = possible_events(columns)
-    if wrong:
-        name = next(iter(wrong))
-        first = int(np.flatnonzero(~possible)[0])
-        low, high = LIMITS[name]
-        raise InputError(
-            f"{where}: {wrong[name]} of {len(possible)} events have an impossible {name} (outside {low:g} to {high:g}, "
-            f"the first is event {first} of the file); the file is damaged"
-        )
+    for name, (low, high) in limits.items():
+        found = np.atleast_1d(values[name])
+        inside = (found >= low) & (found <= high)
+        if not inside.all():
+            first = found[~inside][0]
+            raise InputError(f"{where}: impossible {name} {first:g} (outside {low:g} to {high:g}); the file is damaged")
+
+
+def blank_impossible_pixels(charge: NDArray[np.float32], time: NDArray[np.float32], *, where: str) -> None:
+    """Make pixels unusable, in place, whose charge is beyond what any pixel gives, and warn of them.
+
+    Parameters
+    ----------
+    charge, time : float32 array, [..., P]
+        Images; both become NaN there.
+    where : str
+        File they come from, for the warning.
+    """
+    wrong = np.abs(charge) > MAX_CHARGE_PE
+    if wrong.any():
+        charge[wrong] = np.nan
+        time[wrong] = np.nan
+        _log.warning("%s: %d pixels with impossible charges are taken as unusable", where, wrong.sum())

@@ -10,10 +10,10 @@ import numpy as np
 from magicnn.array import OBSERVATION_LEVEL_M
 from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError
-from magicnn.images.cleaning import clean
-from magicnn.report.camera_plot import camera_image, camera_outline
+from magicnn.report.camera_plot import camera_outline
+from magicnn.report.event_picture import draw_telescope
 from magicnn.report.example_shower import ExampleShower, triggering_shower
-from magicnn.report.style import GRID, figure_style
+from magicnn.report.style import figure_style
 from magicnn.runs import atomic_path
 from magicnn.simulation.atmosphere import load_atmosphere
 from magicnn.simulation.settings import ProductionSettings
@@ -162,17 +162,4 @@ def draw_camera(charge_ax: Axes, time_ax: Axes, shown: ExampleShower, telescope:
             camera_outline(ax, camera)
         return
     charge, time = shown.event.charge_pe[telescope], shown.event.time_ns[telescope]
-    kept = clean(charge[None], time[None], camera)[0]
-    image = camera_image(charge_ax, camera, charge, limits=(0.0, float(np.nanmax(charge))), gamma=0.5)
-    _bar(charge_ax, image, f"M{telescope + 1} charge [phe]")
-    seen = time[kept & np.isfinite(time)]
-    limits = (float(seen.min()) - 0.5, float(seen.max()) + 0.5) if len(seen) else (0.0, 1.0)
-    image = camera_image(time_ax, camera, time, limits=limits, cmap="plasma", mask=kept)
-    _bar(time_ax, image, f"M{telescope + 1} time, cleaned [ns]")
-
-
-def _bar(ax: Axes, image: Any, label: str) -> None:
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(color=GRID)
+    draw_telescope(charge_ax, time_ax, camera, charge, time, name=f"M{telescope + 1}")

@@ -89,16 +89,31 @@ def write_mars_pair(folder, numbers=(3, 4, 5, 6, 7), *, other=None, truth=None, 
 def write_event_set(path, n_events=300):
     from magicnn.camera import Camera
     from magicnn.events import EventBatch, EventMeta
+    from magicnn.generated import Generated
     from magicnn.io.eventset import EventSetWriter
 
     rng = np.random.default_rng(1)
-    meta = EventMeta("gamma", "za05to35", True, sampling_gsps=1.64, window_ns=30.5, generated={"n_thrown": 1000})
+    thrown = Generated("gamma", 1.6, 10.0, 30000.0, 1000, 350.0, 0.0, 0.0, 0.4, 0.4, 5.0, 35.0)
+    meta = EventMeta("gamma", "za05to35", True, sampling_gsps=1.64, window_ns=50 / 1.64, generated=thrown.to_mapping())
     shape = (n_events, 2, Camera.magic().n_pixels)
     columns = {
         "run_id": np.ones(n_events),
         "event_id": np.arange(n_events),
+        "shower_id": np.arange(n_events),
+        "reuse_id": np.zeros(n_events),
         "pointing_zenith_deg": np.full(n_events, 20.0),
+        "pointing_azimuth_deg": np.full(n_events, 100.0),
         "true_energy_gev": rng.uniform(50.0, 500.0, n_events),
+        "true_particle": np.full(n_events, 22),
+        "true_zenith_deg": np.full(n_events, 20.2),
+        "true_azimuth_deg": np.full(n_events, 100.5),
+        "true_core_x_m": rng.uniform(-100.0, 100.0, n_events),
+        "true_core_y_m": rng.uniform(-100.0, 100.0, n_events),
+        "true_impact_m": rng.uniform(0.0, 150.0, (n_events, 2)),
+        "true_first_interaction_m": np.full(n_events, 20e3),
+        "true_xmax_gcm2": np.full(n_events, 300.0),
+        "pedestal_mean_pe": np.zeros((n_events, 2)),
+        "pedestal_rms_pe": np.ones((n_events, 2)),
     }
     images = [rng.uniform(0.0, 30.0, shape).astype(np.float32) for _ in range(2)]
     with EventSetWriter(path, meta) as writer:
@@ -118,6 +133,30 @@ def write_predictions(path, n_events=300):
     }
     PredictionTable("CNN", columns, particle="gamma", generated={"n_thrown": 1000}, meta={"model": "a.pt"}).save(path)
     return path
+
+
+def write_sample(kind, folder, data_dir=None):
+    """Write, or find among the real files, a sample of a kind; the first file is the one to damage."""
+    if kind == "mars":
+        return write_mars_pair(folder)
+    if kind == "mars mc":
+        from magicnn.io.eventset import EventSet
+        from magicnn.io.mars_writer import write_mars
+
+        with EventSet(write_event_set(folder / "gamma.h5", n_events=40)) as events:
+            return write_mars(events, folder / "mc", flavour="mc")
+    if kind == "eventset":
+        return [write_event_set(folder / "events.h5")]
+    if kind == "predictions":
+        return [write_predictions(folder / "CNN.h5")]
+    if kind == "mars real":
+        return sorted((data_dir / "magic_real").glob("*.root"))
+    real = {
+        "corsika": "corsika_photons/gamma_100gev_1216.eventio",
+        "ctapipe": "ctapipe_dl1/history_meta_75.dl2.h5",
+        "simtel": "simtel/n_hv_disabled.simtel.gz",
+    }
+    return [data_dir / real[kind]]
 
 
 def contents(kind, paths):
@@ -168,7 +207,7 @@ def outcome(kind, paths, reference):
     same = (np.array_equal(values, reference[name], equal_nan=True) for name, values in found.items())
     if list(found) == list(reference) and all(same):
         return "same"
-    return f"other {sane(found)}"
+    return f"other {sane(found)}".strip()
 
 
 def sane(found):

@@ -1,0 +1,157 @@
+"""One event as it is in a file: charge and time of every telescope, with what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from magicnn.camera import Camera
+from magicnn.errors import ConfigError, InputError
+from magicnn.events import EventBatch
+from magicnn.images.cleaning import clean
+from magicnn.report.camera_plot import camera_image, camera_outline, hexagon_corners_deg
+from magicnn.report.style import GRID, INK, figure_style
+from magicnn.runs import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_event", "draw_telescope", "save_event"]
+
+_SUFFIXES = (".png", ".pdf", ".svg")
+_NOISE = "#e9ecf0"
+_KEPT = "#e4572e"
+_DPI = 130
+
+
+def save_event(events: EventBatch, path: Path | str) -> None:
+    """Draw the first event of a batch into a file.
+
+    Parameters
+    ----------
+    events : EventBatch
+        At least one event.
+    path : path
+        PNG, PDF or SVG by its suffix.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is another one.
+    InputError
+        There is no event, or the file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix not in _SUFFIXES:
+        raise ConfigError(f"--output {target}: expected a name that ends in {', '.join(_SUFFIXES)}")
+    if not len(events):
+        raise InputError("no event to draw")
+    with figure_style():
+        figure = draw_event(events)
+        with atomic_path(target) as partial:
+            figure.savefig(partial, dpi=_DPI, format=target.suffix[1:])
+
+
+def draw_event(events: EventBatch) -> Figure:
+    """Draw the first event of a batch: a row for each telescope with an image, charge beside time."""
+    from matplotlib.figure import Figure
+
+    meta = events.meta
+    seen = [t for t in range(len(meta.telescopes)) if np.isfinite(events.charge[0, t]).any()]
+    rows = max(len(seen), 1)
+    figure = Figure(figsize=(9.6, 0.75 + 4.1 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False)
+    for row, t in enumerate(seen):
+        left, right = axes[row]
+        draw_telescope(left, right, meta.camera, events.charge[0, t], events.time[0, t], name=meta.telescopes[t])
+    if not seen:
+        for ax in axes[0]:
+            camera_outline(ax, meta.camera)
+    first = {name: values[0] for name, values in events.columns.items()}
+    figure.suptitle("\n".join(_told(first, events)), fontsize=10.5)
+    return figure
+
+
+def draw_telescope(
+    charge_ax: Axes,
+    time_ax: Axes,
+    camera: Camera,
+    charge: NDArray[np.float32],
+    time: NDArray[np.float32],
+    *,
+    name: str,
+) -> None:
+    """Draw the charge of all pixels, and the time of those that the cleaning keeps, which are framed in both.
+
+    Parameters
+    ----------
+    charge_ax, time_ax : matplotlib Axes
+    camera : Camera
+    charge : float32 array, [P], photoelectrons
+        Pixels that are NaN are drawn empty.
+    time : float32 array, [P], ns
+    name : str
+        Of the telescope.
+    """
+    kept = clean(charge[None], time[None], camera)[0]
+    top = float(np.nanmax(charge, initial=1.0))
+    image = camera_image(charge_ax, camera, charge, limits=(0.0, top), gamma=0.5)
+    _bar(charge_ax, image, f"{name} charge [phe]")
+    seen = time[kept & np.isfinite(time)]
+    limits = (float(seen.min()) - 0.5, float(seen.max()) + 0.5) if len(seen) else (0.0, 1.0)
+    camera_image(time_ax, camera, np.where(kept | np.isnan(time), np.nan, 0.0), limits=(-1.0, 0.0), cmap="Greys_r")
+    time_ax.collections[-1].set(array=None, facecolor=_NOISE, edgecolor="white")
+    image = camera_image(time_ax, camera, time, limits=limits, cmap="plasma", mask=kept)
+    _bar(time_ax, image, f"{name} time, cleaned [ns]")
+    _frame(charge_ax, camera, kept)
+
+
+def _frame(ax: Axes, camera: Camera, kept: NDArray[np.bool_]) -> None:
+    """Draw the border between the pixels that are kept and the others."""
+    corners = hexagon_corners_deg(camera)
+    sides: dict[tuple[Any, ...], list[NDArray[np.float64]]] = {}
+    for pixel in np.flatnonzero(kept):
+        for side in np.stack([corners[pixel], np.roll(corners[pixel], -1, axis=0)], axis=1):
+            key = tuple(np.round(side.mean(axis=0), 4))
+            sides.setdefault(key, []).append(side)
+    for side, *others in sides.values():
+        if not others:
+            ax.plot(*side.T, color=_KEPT, linewidth=1.1, solid_capstyle="round")
+
+
+def _bar(ax: Axes, image: Any, label: str) -> None:
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.78)
+    bar.set_label(label, color=INK)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(color=GRID)
+
+
+def _told(first: Mapping[str, Any], events: EventBatch) -> list[str]:
+    """Say what is known about an event: whose it is, and its truth or its time."""
+    meta = events.meta
+    lines = [", ".join(part for part in (meta.production, _numbers(first)) if part)]
+    parts = []
+    if "true_energy_gev" in first:
+        energy = float(first["true_energy_gev"])
+        parts.append(f"{energy / 1e3:.2f} TeV" if energy >= 1e3 else f"{energy:.0f} GeV")
+        parts[-1] = f"{meta.particle or 'unknown particle'} of {parts[-1]}"
+    elif "time_utc_ns" in first:
+        parts.append(f"{datetime.fromtimestamp(int(first['time_utc_ns']) / 1e9, UTC):%Y-%m-%d %H:%M:%S.%f} UTC")
+    if "pointing_zenith_deg" in first:
+        parts.append(f"zenith {first['pointing_zenith_deg']:.1f}°")
+    if "pointing_azimuth_deg" in first:
+        parts.append(f"azimuth {first['pointing_azimuth_deg']:.1f}°")
+    if "true_impact_m" in first:
+        parts.append("impact " + " / ".join(f"{v:.0f}" for v in np.atleast_1d(first["true_impact_m"])) + " m")
+    lines.append(", ".join(parts))
+    return [line for line in lines if line]
+
+
+def _numbers(first: Mapping[str, Any]) -> str:
+    return f"run {first['run_id']}, event {first['event_id']}"
