@@ -188,7 +188,7 @@ class _Part:
             raise InputError(f"{path}: a {_RUN_TYPES[int(run_type)]} run, not observations of showers")
         if run_id is None and len(self.runs) > 1:
             raise InputError(f"{path}: run headers of several runs ({_some(self.runs)}) in one file of M{telescope}")
-        number = events.column("MRawEvtHeader.fStereoEvtNumber").astype(np.int64)
+        number = events.scalars("MRawEvtHeader.fStereoEvtNumber").astype(np.int64)
         trigger = trigger_setup(self.file, events, is_simulation=is_simulation)
         counts = {"read": len(number), "pedestal": 0, "other trigger": 0, "no stereo number": 0}
         if rows is None:
@@ -285,7 +285,7 @@ def _runs(part: _Part) -> Iterator[tuple[bool, tuple[int, NDArray[np.int64]]]]:
     Runs follow each other in the order of the headers, and the event numbers of simulations restart with each.
     """
     runs = part.runs
-    number = part.events.column("MRawEvtHeader.fStereoEvtNumber").astype(np.int64)
+    number = part.events.scalars("MRawEvtHeader.fStereoEvtNumber").astype(np.int64)
     if len(runs) == 1:
         yield True, (runs[0], np.arange(len(number)))
         return

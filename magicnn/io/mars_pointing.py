@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 _MJD_1970 = 40587
+_MAX_DAY, _MAX_MS, _MAX_NS = 65536, 2 * 86_400_000, 1_000_000_000
 _NS_PER_DAY = 86_400_000_000_000
 _FEW_REPORTS = 3
 _FAR_S = 60.0
@@ -39,17 +40,21 @@ def utc_ns(tree: RootTree, rows: NDArray[np.int64], container: str = "MTime") ->
     Returns
     -------
     int64 array, [N], nanoseconds since 1970, UTC without leap seconds
+        0 where a part of it cannot be.
 
     Raises
     ------
     InputError
         A branch is missing.
     """
-    days = tree.column(f"{container}.fMjd")[rows].astype(np.int64) - _MJD_1970
-    milliseconds = tree.column(f"{container}.fTime.fMilliSec")[rows].astype(np.int64)
-    nanoseconds = tree.column(f"{container}.fNanoSec")[rows].astype(np.int64)
-    total: NDArray[np.int64] = days * _NS_PER_DAY + milliseconds * 1_000_000 + nanoseconds
-    return total
+    days = tree.scalars(f"{container}.fMjd")[rows].astype(np.int64) - _MJD_1970
+    milliseconds = tree.scalars(f"{container}.fTime.fMilliSec")[rows].astype(np.int64)
+    nanoseconds = tree.scalars(f"{container}.fNanoSec")[rows].astype(np.int64)
+    # a damaged part must not overflow into a time that can be
+    can_be = (days > 0) & (days < _MAX_DAY) & (milliseconds > -_MAX_MS) & (milliseconds < _MAX_MS)
+    can_be &= nanoseconds < _MAX_NS
+    total = np.where(can_be, days, 0) * _NS_PER_DAY + np.where(can_be, milliseconds, 0) * 1_000_000 + nanoseconds
+    return np.where(can_be, total, 0)
 
 
 def event_pointing(events: RootTree, rows: NDArray[np.int64], *, on_sky: bool = True) -> dict[str, Floats]:

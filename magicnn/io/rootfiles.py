@@ -137,6 +137,22 @@ class RootTree:
         with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
             return branch.array(entry_start=row, entry_stop=row + 1, library="np")[0]
 
+    def scalars(self, name: str) -> NDArray[Any]:
+        """Read a branch of one number per entry, [N].
+
+        Raises
+        ------
+        InputError
+            As `column`, or there are several numbers per entry.
+        """
+        values = self.column(name)
+        if values.ndim != 1:
+            raise InputError(
+                f"{self.path}: branch {name!r} of tree {self.name!r} has values of shape {values.shape[1:]} per entry, "
+                "one number is expected"
+            )
+        return values
+
     def text(self, name: str, row: int = 0) -> str:
         """Read an entry of a string or character-array branch, empty when there is none."""
         if name not in self.branches or self.n_entries <= row:
