@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from magicnn.array import impact_m
 from magicnn.errors import InputError
 from magicnn.io.ctapipe_instrument import Instrument, instrument_of
+from magicnn.io.ctapipe_pointing import pointing_of
 from magicnn.io.ctapipe_tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
 from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
 
@@ -24,13 +26,14 @@ __all__ = [
     "TRIGGER",
     "CtapipeSource",
     "generated_of",
-    "pointing_of",
     "read_source",
     "refuse_twice",
     "run_settings",
     "shower_truth",
     "subarray_of",
 ]
+
+_log = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -41,13 +44,8 @@ IMAGES = "/dl1/event/telescope/images"
 RUN = "/configuration/simulation/run"
 SHOWER = "/simulation/event/subarray/shower"
 _TRUE_IMAGES = "/simulation/event/telescope/images"
-_FIXED_POINTING = "/configuration/telescope/pointing"
-_MONITORED_POINTING = ("/dl0/monitoring/telescope/pointing", "/dl1/monitoring/telescope/pointing")
-_OBSERVATION_BLOCK = "/configuration/observation/observation_block"
 
 _FIRST_SHOWER_TYPE = 16  # EventType: below are flat fields and pedestals
-_ALTAZ = 0  # CoordinateFrameType
-_SAME_POINTING_DEG = 0.1
 
 _TRUTH = {
     "true_energy_gev": ("true_energy", "GeV"),
@@ -129,12 +127,13 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
         trigger = file.table(TRIGGER)
         keys = event_keys(trigger)
         refuse_twice(keys, f"{path}: table {TRIGGER}")
+        time = trigger.column("time")
         image_rows = np.stack([_rows(file, IMAGES, tel_id, keys) for tel_id in instrument.tel_ids], axis=1)
         is_shower = np.ones(len(keys), dtype=np.bool_)
         if "event_type" in trigger:
             is_shower = trigger.column("event_type") >= _FIRST_SHOWER_TYPE
         has_image = (image_rows >= 0).any(axis=1)
-        time = trigger.column("time")
+        n_lost = _triggered_without_image(file, trigger, instrument, image_rows)
         columns: dict[str, NDArray[Any]] = {"run_id": keys[:, 0], "event_id": keys[:, 1]}
         if (time > 0).any():  # ctapipe writes 0 for no time
             columns["time_utc_ns"] = time
@@ -144,6 +143,7 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
             "triggers": len(keys),
             "calibration": int((~is_shower).sum()),
             "without image": int((is_shower & ~has_image).sum()),
+            "images missing of telescopes that triggered": n_lost,
         }
         generated: list[tuple[int, dict[str, Any] | None]] = []
         if SHOWER in file:
@@ -208,6 +208,22 @@ def refuse_twice(keys: Ints, where: str) -> None:
         raise InputError(f"{where}: event {event} of run {run} is there twice ({len(again)} such)")
 
 
+def _triggered_without_image(file: CtapipeFile, trigger: CtapipeTable, instrument: Instrument, image_rows: Ints) -> int:
+    """How many images are missing of telescopes that took part in the trigger; a table that is gone is warned of."""
+    if "tels_with_trigger" not in trigger:
+        return 0
+    order = file.table(LAYOUT).column("tel_id").astype(np.int64).tolist()
+    seen = trigger.column("tels_with_trigger").astype(np.bool_)
+    if seen.ndim != 2 or seen.shape[1] != len(order):
+        raise InputError(f"{file.path}: 'tels_with_trigger' of shape {seen.shape} for {len(order)} telescopes")
+    triggered = seen[:, [order.index(tel_id) for tel_id in instrument.tel_ids]]
+    is_lost = triggered & (image_rows < 0)
+    for name, lost, count in zip(instrument.telescopes, is_lost.sum(axis=0), triggered.sum(axis=0), strict=True):
+        if count and lost == count:
+            _log.warning("%s: %s triggered %d times, but has no image in the file", file.path, name, count)
+    return int(is_lost.sum())
+
+
 def _rows(file: CtapipeFile, group: str, tel_id: int, keys: Ints) -> Ints:
     """Rows of a telescope's table that belong to events, -1 where there is none."""
     table = file.optional_table(f"{group}/tel_{tel_id:03d}")
@@ -216,86 +232,6 @@ def _rows(file: CtapipeFile, group: str, tel_id: int, keys: Ints) -> Ints:
     present = event_keys(table)
     refuse_twice(present, f"{file.path}: table {table.name}")
     return positions(keys, present)
-
-
-def pointing_of(file: CtapipeFile, tel_ids: Sequence[int], keys: Ints, time_utc_ns: Ints) -> dict[str, Floats]:
-    """Return the pointing of telescopes, which have to be parallel: fixed for a run, monitored, or as planned.
-
-    Raises
-    ------
-    InputError
-        The file does not say it, or they point different ways.
-    """
-    found = [
-        directions
-        for tel_id in tel_ids
-        for directions in (
-            _fixed_pointing(file, tel_id, keys),
-            *(_monitored_pointing(file, f"{group}/tel_{tel_id:03d}", time_utc_ns) for group in _MONITORED_POINTING),
-        )
-        if directions is not None
-    ]
-    planned = _planned_pointing(file, keys) if not found else None
-    if planned is not None:
-        found = [planned]
-    if not found:
-        raise InputError(
-            f"{file.path}: nothing says where the telescopes pointed (looked in {_FIXED_POINTING}, "
-            f"{', '.join(_MONITORED_POINTING)} and {_OBSERVATION_BLOCK})"
-        )
-    zenith, azimuth = found[0]
-    for other_zenith, other_azimuth in found[1:]:
-        spread = np.hypot(other_zenith - zenith, ((other_azimuth - azimuth + 180.0) % 360.0 - 180.0) * _sine(zenith))
-        if len(spread) and np.nanmax(spread) > _SAME_POINTING_DEG:
-            raise InputError(
-                f"{file.path}: the telescopes point up to {np.nanmax(spread):.2f} deg apart; only events of parallel "
-                "telescopes can be read, choose some with telescopes="
-            )
-    return {"pointing_zenith_deg": zenith, "pointing_azimuth_deg": azimuth % 360.0}
-
-
-def _sine(zenith_deg: Floats) -> Floats:
-    sine: Floats = np.sin(np.radians(zenith_deg))
-    return sine
-
-
-def _per_run(table: CtapipeTable, keys: Ints, altitude: str, azimuth: str) -> tuple[Floats, Floats]:
-    run = table.column("obs_id").astype(np.int64)
-    runs, first = np.unique(run, return_index=True)
-    place = np.minimum(np.searchsorted(runs, keys[:, 0]), len(runs) - 1)
-    if len(keys) and (runs[place] != keys[:, 0]).any():
-        lost = keys[runs[place] != keys[:, 0], 0][0]
-        raise InputError(f"{table.path}: table {table.name} has no run {lost}")
-    rows = first[place]
-    return 90.0 - table.column(altitude, "deg")[rows], table.column(azimuth, "deg")[rows]
-
-
-def _fixed_pointing(file: CtapipeFile, tel_id: int, keys: Ints) -> tuple[Floats, Floats] | None:
-    table = file.optional_table(f"{_FIXED_POINTING}/tel_{tel_id:03d}")
-    if table is None or not len(table):
-        return None
-    return _per_run(table, keys, "telescope_pointing_altitude", "telescope_pointing_azimuth")
-
-
-def _monitored_pointing(file: CtapipeFile, name: str, time_utc_ns: Ints) -> tuple[Floats, Floats] | None:
-    """Between the reports, linear in time."""
-    table = file.optional_table(name)
-    if table is None or not len(table):
-        return None
-    reported = table.column("time")
-    order = np.argsort(reported)
-    start = reported[order[0]]
-    seconds, at = (reported[order] - start) / 1e9, (time_utc_ns - start) / 1e9
-    altitude = table.column("altitude", "deg")[order]
-    azimuth = np.unwrap(table.column("azimuth", "deg")[order], period=360.0)
-    return 90.0 - np.interp(at, seconds, altitude), np.interp(at, seconds, azimuth)
-
-
-def _planned_pointing(file: CtapipeFile, keys: Ints) -> tuple[Floats, Floats] | None:
-    table = file.optional_table(_OBSERVATION_BLOCK)
-    if table is None or not len(table) or (table.column("subarray_pointing_frame") != _ALTAZ).any():
-        return None
-    return _per_run(table, keys, "subarray_pointing_lat", "subarray_pointing_lon")
 
 
 def shower_truth(file: CtapipeFile, keys: Ints) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:

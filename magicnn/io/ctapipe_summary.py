@@ -18,10 +18,10 @@ from magicnn.io.ctapipe_events import (
     SHOWER,
     TRIGGER,
     generated_of,
-    pointing_of,
     run_settings,
     shower_truth,
 )
+from magicnn.io.ctapipe_pointing import pointing_of
 from magicnn.io.ctapipe_tables import CtapipeFile, event_keys, open_ctapipe
 from magicnn.io.dl2_reader import methods_of
 from magicnn.io.mars_truth import merge_generated, particle_name

@@ -128,7 +128,6 @@ class CtapipeTable:
                 raise InputError(f"{self.path}: column {name!r} is missing in table {self.name}; {hint}")
 
     def _decode(self, name: str, values: NDArray[Any], unit: str = "") -> NDArray[Any]:
-        # attributes are asked for by name: reading all would unpickle what a stranger's file holds
         number = self.node.colnames.index(name)
         stored = {key: self.attribute(f"CTAFIELD_{number}_{key}") for key in _TRANSFORMS}
         if stored["TIME_SCALE"]:
@@ -168,7 +167,8 @@ class CtapipeFile:
     version: str
 
     def __contains__(self, name: object) -> bool:
-        return name in self.handle
+        with _damage(self.path, f"group {name}"):
+            return name in self.handle
 
     def table(self, name: str) -> CtapipeTable:
         """Return a table.

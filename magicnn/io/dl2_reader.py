@@ -16,11 +16,11 @@ from magicnn.io.ctapipe_events import (
     SHOWER,
     TRIGGER,
     generated_of,
-    pointing_of,
     refuse_twice,
     run_settings,
     shower_truth,
 )
+from magicnn.io.ctapipe_pointing import pointing_of
 from magicnn.io.ctapipe_tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
 from magicnn.io.dl2 import DL2, PREFIXES
 from magicnn.io.mars_truth import merge_generated, particle_name

@@ -1,5 +1,6 @@
 """ctapipe HDF5: the same numbers as ctapipe's TableLoader, data models 6 and 7, and one line for what is wrong."""
 
+import logging
 import re
 import shutil
 
@@ -180,6 +181,19 @@ def test_many_events_find_their_images(many):
     ids, uses = shower_ids(events["run_id"], events["true_energy_gev"])
     np.testing.assert_array_equal(events["shower_id"], ids)
     np.testing.assert_array_equal(events["reuse_id"], uses)
+
+
+def test_a_lost_table_of_images_is_warned_of(many, tmp_path, caplog):
+    path = edited(many, tmp_path / "lost.h5", without(f"{IMAGES}/tel_002"))
+    logging.getLogger("magicnn").addHandler(caplog.handler)
+    try:
+        reader = open_events(path, camera="LSTCam")
+    finally:
+        logging.getLogger("magicnn").removeHandler(caplog.handler)
+    whole = open_events(many, camera="LSTCam").read()
+    n_lost = int(np.isfinite(whole.charge[:, 1, 0]).sum())
+    assert reader.counts["images missing of telescopes that triggered"] == n_lost
+    assert f"LST-2 triggered {n_lost} times, but has no image in the file" in caplog.text
 
 
 def test_pieces_of_any_size_are_the_whole(many):
