@@ -116,7 +116,9 @@ def tailcuts_clean(charge: Floats, camera: Camera, *, core_pe: float, boundary_p
     """
     _check(charge, charge, camera)
     mask = np.zeros(charge.shape, dtype=bool)
-    _tailcuts(_images(charge), camera.neighbours, core_pe, boundary_pe, mask.reshape(-1, camera.n_pixels))
+    images = _images(charge)
+    core, boundary = images.dtype.type(core_pe), images.dtype.type(boundary_pe)
+    _tailcuts(images, camera.neighbours, core, boundary, mask.reshape(-1, camera.n_pixels))
     return mask
 
 
@@ -226,7 +228,10 @@ def _group_rules(settings: CleaningSettings) -> NDArray[np.float64]:
 
 
 @compiled
-def _tailcuts(charge: Floats, neighbours: Neighbours, core_pe: float, boundary_pe: float, mask: Bools) -> None:
+def _tailcuts(
+    charge: Floats, neighbours: Neighbours, core_pe: np.floating[Any], boundary_pe: np.floating[Any], mask: Bools
+) -> None:
+    """Set the pixels that survive; levels are of the type of the charges, so that one exactly at a level reaches it."""
     lowest = min(core_pe, boundary_pe)
     for image in range(len(charge)):
         q = charge[image]
