@@ -32,6 +32,9 @@ _OWN = {
         "float64", "deg2", "squared angle of the reconstructed to the true direction", is_truth=True
     ),
     "size_min_pe": ColumnSpec("float64", "phe", "size of the fainter cleaned image of the event"),
+    "true_impact_max_m": ColumnSpec(
+        "float64", "m", "distance of the farther telescope to the shower axis", is_truth=True
+    ),
     "matching_weight": ColumnSpec(
         "float64", "", "weight in the separation of the kinds, 0 where only one comes from; as `weight` when absent"
     ),

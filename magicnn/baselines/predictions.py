@@ -111,6 +111,8 @@ def event_columns(features: FeatureTable, quality: QualitySettings = STANDARD_QU
     if "true_zenith_deg" in features:
         reco = columns["reco_zenith_deg"], columns["reco_azimuth_deg"]
         columns["theta2_deg2"] = separation_deg(*reco, features["true_zenith_deg"], features["true_azimuth_deg"]) ** 2
+    if "true_impact_m" in features:
+        columns["true_impact_max_m"] = features["true_impact_m"].max(axis=1)
     columns["size_min_pe"] = features["size_pe"].min(axis=1)
     columns["is_valid"] = passes_quality(features, quality)
     return columns

@@ -16,6 +16,7 @@ from magicnn.cli.baseline import baseline
 from magicnn.cli.bench import bench
 from magicnn.cli.bench import features as bench_features
 from magicnn.cli.bench import read as bench_read
+from magicnn.cli.bench import evaluate as bench_evaluate
 from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
@@ -116,6 +117,7 @@ for _command in (simulate, convert, info, train, baseline, predict, evaluate, ir
 bench.command("simulate")(_guarded(bench_simulate))
 bench.command("features")(_guarded(bench_features))
 bench.command("read")(_guarded(bench_read))
+bench.command("evaluate")(_guarded(bench_evaluate))
 app.add_typer(bench)
 
 

@@ -1,22 +1,24 @@
-"""Gamma/hadron separation: efficiencies at stated cuts, Q, ROC, log loss, F1, confusion, and purity by rates."""
+"""Gamma/hadron separation: efficiencies at stated cuts, Q, ROC, log loss, F1, calibration, and purity by rates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from magicnn.evaluation.intervals import ShowerBootstrap, percentile_interval, row_searchsorted
+from magicnn.evaluation.calibration import calibration_error, log_losses
+from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.resampling import Resampled, resample, row_searchsorted
 
 __all__ = [
+    "FIXED_CUT",
+    "Labelled",
     "RateSample",
     "classification_metrics",
-    "classification_statistic",
+    "classify",
     "cut_name",
-    "log_losses",
     "no_background_limit",
     "roc_auc",
     "roc_band",
@@ -24,21 +26,42 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Weights = NDArray[np.int32]
-Statistic = Callable[..., Floats]
 
 FIXED_CUT = 0.5
 """Gammaness above which an event counts as a gamma in F1 and the confusion matrix."""
 
 _CUT_METRICS = ("gammaness_cut", "gamma_efficiency", "hadron_efficiency", "q")
 _RATE_METRICS = ("gamma_rate_per_min", "hadron_rate_per_min", "purity")
+_MOST_LEVELS = 2048
 _WEIGHT_UNITS = 1024
 _POISSON_UPPER = 1.841  # 84.13 % upper limit on a mean when nothing was seen
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled:
+    """Events of one class as one method sees them.
+
+    Attributes
+    ----------
+    gammaness : float64 array, [N]
+        Prediction, finite.
+    fold : int array, [N]
+        0 or 1: a cut that is applied to one half of the showers is found with the other half.
+    weight : float64 array, [N]
+        Thrown events that each event stands for; 0 for events that count for rates only.
+    rate_hz : float64 array, [N], optional
+        Rate of the event inside of the circle around the source; 0 for events that are not in the region.
+    """
+
+    gammaness: Floats
+    fold: Ints
+    weight: Floats
+    rate_hz: Floats | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RateSample:
-    """Events inside a region of reconstructed directions, with the rate that each stands for.
+    """Point-like gammas inside of a region of reconstructed directions, with the rate that each stands for.
 
     Attributes
     ----------
@@ -57,10 +80,11 @@ def cut_name(gamma_efficiency: float) -> str:
     return f"g{round(100 * gamma_efficiency):02d}"
 
 
-def classification_metrics(gamma_efficiencies: Sequence[float]) -> tuple[str, ...]:
-    """Names of what `classification_statistic` gives, in that order."""
-    names = ["auc", "log_loss", "f1", "gamma_efficiency_c50", "hadron_efficiency_c50"]
-    for suffix in [*(cut_name(e) for e in gamma_efficiencies), "qmax"]:
+def classification_metrics(gamma_efficiencies: Sequence[float], *, with_largest_q: bool = True) -> tuple[str, ...]:
+    """Names of what `classify` gives, in that order."""
+    names = ["auc", "log_loss", "brier", "ece", "f1", "gamma_efficiency_c50", "hadron_efficiency_c50"]
+    suffixes = [cut_name(e) for e in gamma_efficiencies]
+    for suffix in [*suffixes, "qmax"] if with_largest_q else suffixes:
         names += [f"{m}_{suffix}" for m in (*_CUT_METRICS, *_RATE_METRICS)]
     return tuple(names)
 
@@ -78,108 +102,155 @@ def roc_auc(gamma: ArrayLike, proton: ArrayLike) -> float:
     float
         NaN when a class is empty.
     """
-    g, p = (np.asarray(v, dtype=np.float64) for v in (gamma, proton))
-    statistic = classification_statistic(g, p, np.zeros(len(g), np.int64), np.zeros(len(p), np.int64), ())
-    return float(statistic(np.ones((1, len(g)), np.int32), np.ones((1, len(p)), np.int32))[0, 0])
+    g, p = (
+        Labelled(values, np.zeros(len(values), np.int64), np.ones(len(values)))
+        for values in (np.asarray(scores, dtype=np.float64) for scores in (gamma, proton))
+    )
+    sets = [Resampled.whole(len(one.gammaness)) for one in (g, p)]
+    value, _ = classify(g, p, sets, (), min_background=None)
+    return float(value[0])
 
 
-def log_losses(gammaness: ArrayLike, *, is_gamma: bool) -> Floats:
-    """Minus the logarithm of the probability given to the right class, [N]; clipped as scikit-learn does."""
-    tiny = np.finfo(np.float64).eps
-    score = np.clip(np.asarray(gammaness, dtype=np.float64), tiny, 1.0 - tiny)
-    return -np.log(score) if is_gamma else -np.log1p(-score)
-
-
-class _Survivors:
-    """Resampled numbers of events at or above every distinct gammaness, [b, L + 1]."""
-
-    def __init__(self, scores: Floats, levels: Floats) -> None:
-        self.order = np.argsort(scores, kind="stable")
-        self.first = np.searchsorted(scores[self.order], np.append(levels, np.inf))
-
-    def __call__(self, weights: NDArray[np.generic]) -> NDArray[np.generic]:
-        dtype = np.int64 if np.issubdtype(weights.dtype, np.integer) else np.float64
-        running = np.zeros((len(weights), len(self.order) + 1), dtype=dtype)
-        np.cumsum(weights[:, self.order], axis=1, out=running[:, 1:])
-        counts: NDArray[Any] = running[:, -1:] - running[:, self.first]
-        if dtype == np.float64:
-            # differences of running sums leave rounding dust where nothing is left
-            counts = np.where(counts > 1e-11 * running[:, -1:], counts, 0.0)
-        return counts
-
-
-def classification_statistic(
-    gamma: Floats,
-    proton: Floats,
-    gamma_fold: Ints,
-    proton_fold: Ints,
+def classify(
+    gamma: Labelled,
+    proton: Labelled,
+    sets: Sequence[Resampled],
     gamma_efficiencies: Sequence[float],
     *,
-    gamma_weight: Floats | None = None,
-    proton_weight: Floats | None = None,
-    min_background: int = 10,
-    gamma_rates: RateSample | None = None,
-    proton_rates: RateSample | None = None,
-) -> Statistic:
-    """Prepare all measures of a classifier for resampling.
+    min_background: int | None = 10,
+    source: RateSample | None = None,
+) -> tuple[Floats, Floats]:
+    """Compute all measures of a classifier, of the events and of their resampled sets.
 
     Parameters
     ----------
-    gamma, proton : float64 arrays, [Ng], [Np]
-        Gammaness of diffuse gammas and of protons, finite.
-    gamma_fold, proton_fold : int arrays, [Ng], [Np]
-        0 or 1: a cut that is applied to one half of the showers is found with the other half.
+    gamma, proton : Labelled
+        Diffuse gammas [Ng] and protons [Np].
+    sets : sequence of Resampled
+        Resampled sets of the gammas, the protons and, with rates, of the point-like gammas.
     gamma_efficiencies : sequence of float
         Gamma efficiencies at which cuts are set.
-    gamma_weight, proton_weight : float64 arrays, [Ng], [Np], optional
-        Thrown events that each event stands for; 1 when not given, 0 for events that count for rates only.
-    min_background : int
-        Protons, counted without weights, that the cut of the largest Q must leave in the half it is found with.
-    gamma_rates : RateSample, optional
-        Point-like gammas inside of the circle around the source, [Nr].
-    proton_rates : RateSample, optional
-        The protons again, [Np], with their rate inside of the same circle.
+    min_background : int or None
+        Protons, counted without weights, that the cut of the largest Q must leave in the half it is found with; None
+        leaves that cut out.
+    source : RateSample, optional
+        Point-like gammas with their rate inside of the circle around the source, [Nr]; the protons have theirs, too.
 
     Returns
     -------
-    callable
-        Multiplicities of gammas [b, Ng], protons [b, Np] and, with rates, point-like gammas [b, Nr] to
-        float64 [b, K] in the order of `classification_metrics`. What does not exist is NaN: everything for an empty
-        class, Q and purity where no background is left, rates without rate samples.
-    """
-    levels = np.unique(np.concatenate([gamma, proton]))
-    half_g = [_Survivors(gamma[gamma_fold == f], levels) for f in (0, 1)]
-    half_p = [_Survivors(proton[proton_fold == f], levels) for f in (0, 1)]
-    in_g, in_p = ([fold == f for f in (0, 1)] for fold in (gamma_fold, proton_fold))
-    fixed = int(np.searchsorted(levels, FIXED_CUT, side="right"))  # first level above
-    losses = log_losses(gamma, is_gamma=True), log_losses(proton, is_gamma=False)
-    rates = _Rates(gamma_rates, proton_rates, levels, in_p) if gamma_rates and proton_rates else None
+    value, replicates : float64 arrays, [K], [B, K]
+        In the order of `classification_metrics`. What does not exist is NaN: everything for an empty class, Q and
+        purity where no background is left, rates without rate samples.
 
-    def statistic(drawn_g: Weights, drawn_p: Weights, wr: Weights | None = None) -> Floats:
-        # counts stay whole numbers where no event has a weight of its own
-        wg = drawn_g if gamma_weight is None or np.all(gamma_weight == 1.0) else drawn_g * gamma_weight
-        wp = drawn_p if proton_weight is None or np.all(proton_weight == 1.0) else drawn_p * proton_weight
+    Notes
+    -----
+    Cuts are set at values that occur. With more than 2048 distinct values the replicates are computed on that many
+    quantiles of them, and shifted by the difference that this makes for the events themselves.
+    """
+    levels = np.unique(np.concatenate([gamma.gammaness, proton.gammaness]))
+    whole = [Resampled.whole(len(s.shower)) for s in sets]
+    exact = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background)
+    value = exact(*whole)[0]
+    if len(levels) <= _MOST_LEVELS:
+        return value, exact(*sets)
+    levels = _thinned(levels, gamma.gammaness, proton.gammaness)
+    coarse = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background)
+    shift = value - coarse(*whole)[0]
+    return value, coarse(*sets) + np.where(np.isfinite(shift), shift, 0.0)
+
+
+def _thinned(levels: Floats, *scores: Floats) -> Floats:
+    """Quantiles of both classes, with the lowest value and the first above the fixed cut."""
+    shares = np.linspace(0.0, 1.0, _MOST_LEVELS // 2)
+    kept = [np.quantile(s, shares, method="lower") for s in scores if len(s)]
+    above = levels[levels > FIXED_CUT][:1]
+    thinned: Floats = np.unique(np.concatenate([levels[:1], above, *kept]))
+    return thinned
+
+
+def _survivors(sets: Resampled, place: Ints, n_levels: int, fold: Ints | None, weights: Floats) -> Floats:
+    """Weight at or above every level, [b, folds, L + 1]; the last one is nothing."""
+    n_folds = 1 if fold is None else 2
+    flat = place if fold is None else place + n_levels * fold
+    found = sets.histogram(flat, n_folds * n_levels, weights).reshape(sets.n_sets, n_folds, n_levels)
+    left = np.zeros((sets.n_sets, n_folds, n_levels + 1))
+    left[..., :-1] = np.cumsum(found[..., ::-1], axis=-1)[..., ::-1]
+    return left
+
+
+class _Statistic:
+    """All measures at given levels of the gammaness, for resampled sets of the events."""
+
+    def __init__(
+        self,
+        gamma: Labelled,
+        proton: Labelled,
+        source: RateSample | None,
+        levels: Floats,
+        efficiencies: Sequence[float],
+        min_background: int | None,
+    ) -> None:
+        self.gamma, self.proton, self.levels = gamma, proton, levels
+        self.source = source if proton.rate_hz is not None else None
+        self.efficiencies, self.min_background = efficiencies, min_background
+        self.is_counted = (proton.weight > 0.0).astype(np.float64)
+
+    def __call__(self, of_gammas: Resampled, of_protons: Resampled, of_source: Resampled | None = None) -> Floats:
+        gamma, proton, levels = self.gamma, self.proton, self.levels
+        n_levels = len(levels)
+        at_g, at_p = self._place(gamma.gammaness), self._place(proton.gammaness)
+        left_g = _survivors(of_gammas, at_g, n_levels, gamma.fold, gamma.weight)
+        left_p = _survivors(of_protons, at_p, n_levels, proton.fold, proton.weight)
+        all_g, all_p = left_g.sum(axis=1), left_p.sum(axis=1)
+        n_g, n_p = all_g[:, 0], all_p[:, 0]
+        fixed = int(np.searchsorted(levels, FIXED_CUT, side="right"))  # first level above
         with np.errstate(divide="ignore", invalid="ignore"):
-            left_g = [half_g[f](wg[:, in_g[f]]).astype(np.float64) for f in (0, 1)]
-            left_p = [half_p[f](wp[:, in_p[f]]).astype(np.float64) for f in (0, 1)]
-            drawn = drawn_p if proton_weight is None else drawn_p * (proton_weight > 0.0)
-            drawn_left = [half_p[f](drawn[:, in_p[f]]).astype(np.float64) for f in (0, 1)]
-            all_g, all_p = left_g[0] + left_g[1], left_p[0] + left_p[1]
-            n_g, n_p = all_g[:, 0], all_p[:, 0]
             middle = n_p[:, None] - 0.5 * (all_p[:, 1:] + all_p[:, :-1])
             auc = np.sum((all_g[:, :-1] - all_g[:, 1:]) * middle, axis=1) / (n_g * n_p)
-            loss = np.where(n_g * n_p > 0, (wg @ losses[0] + wp @ losses[1]) / (n_g + n_p), np.nan)
-            f1 = np.where(n_g * n_p > 0, 2.0 * all_g[:, fixed] / (n_g + all_g[:, fixed] + all_p[:, fixed]), np.nan)
-            found = [auc, loss, f1, all_g[:, fixed] / n_g, all_p[:, fixed] / n_p]
-            swept = None if rates is None or wr is None else rates.swept(drawn_p, wr)
-            cuts = [[_keeping(left, e) for left in left_g] for e in gamma_efficiencies]
-            cuts.append([_best_q(left_g[f], left_p[f], drawn_left[f], min_background) for f in (0, 1)])
+            f1 = 2.0 * all_g[:, fixed] / (n_g + all_g[:, fixed] + all_p[:, fixed])
+            found = [auc, *self._probabilities(of_gammas, of_protons, n_g + n_p), f1]
+            found = [np.where(n_g * n_p > 0, values, np.nan) for values in found]
+            found += [all_g[:, fixed] / n_g, all_p[:, fixed] / n_p]
+            cuts = [[_keeping(left_g[:, f], e) for f in (0, 1)] for e in self.efficiencies]
+            if self.min_background is not None:
+                counted = left_p
+                if not np.array_equal(self.is_counted, proton.weight):
+                    counted = _survivors(of_protons, at_p, n_levels, proton.fold, self.is_counted)
+                cuts.append([_best_q(left_g[:, f], left_p[:, f], counted[:, f], self.min_background) for f in (0, 1)])
+            rates = self._rates(of_protons, of_source, at_p)
             for chosen in cuts:
                 found += _at_cut(chosen, left_g, left_p, levels)
-                found += [np.full(len(wg), np.nan)] * 3 if swept is None or rates is None else rates.at(chosen, swept)
+                found += [np.full(len(auc), np.nan)] * 3 if rates is None else _rates_at(chosen, *rates)
         return np.stack(found, axis=1)
 
-    return statistic
+    def _place(self, scores: Floats) -> Ints:
+        """Level that each event reaches, [N]."""
+        place: Ints = np.searchsorted(self.levels, scores, side="right").astype(np.int64) - 1
+        return np.maximum(place, 0)
+
+    def _probabilities(self, of_gammas: Resampled, of_protons: Resampled, total: Floats) -> list[Floats]:
+        """Log loss, Brier score and calibration error of the sample as it stands, [b] each."""
+        g, p = self.gamma, self.proton
+        loss_g, square_g = of_gammas.sums(
+            g.weight * log_losses(g.gammaness, is_gamma=True), g.weight * (1.0 - g.gammaness) ** 2
+        )
+        loss_p, square_p = of_protons.sums(
+            p.weight * log_losses(p.gammaness, is_gamma=False), p.weight * p.gammaness**2
+        )
+        error = calibration_error(of_gammas, g.gammaness, g.weight, of_protons, p.gammaness, p.weight)
+        return [(loss_g + loss_p) / total, (square_g + square_p) / total, error]
+
+    def _rates(self, of_protons: Resampled, of_source: Resampled | None, at_p: Ints) -> tuple[Floats, Floats] | None:
+        """Rates above every level: point-like gammas [b, L + 1], both halves of the protons [b, 2, L + 1]."""
+        if self.source is None or of_source is None or self.proton.rate_hz is None:
+            return None
+        n_levels = len(self.levels)
+        # gammas below the lowest level pass no cut
+        is_above = self.source.gammaness >= self.levels[0] if n_levels else np.zeros(len(self.source.gammaness), bool)
+        rate = np.where(is_above, self.source.rate_hz, 0.0)
+        gammas = _survivors(of_source, self._place(self.source.gammaness), n_levels, None, rate) if n_levels else None
+        protons = _survivors(of_protons, at_p, n_levels, self.proton.fold, self.proton.rate_hz)
+        return (protons[:, 0], protons) if gammas is None else (gammas[:, 0], protons)
 
 
 def _keeping(left: Floats, efficiency: float) -> Ints:
@@ -204,12 +275,11 @@ def _pick(left: Floats, level: Ints) -> Floats:
     return np.where(level >= 0, left[np.arange(len(left)), np.maximum(level, 0)], np.nan)
 
 
-def _at_cut(chosen: Sequence[Ints], left_g: Sequence[Floats], left_p: Sequence[Floats], levels: Floats) -> list[Floats]:
+def _at_cut(chosen: Sequence[Ints], left_g: Floats, left_p: Floats, levels: Floats) -> list[Floats]:
     """Mean cut, efficiencies and Q when each half is cut where the other half says."""
-    kept_g = _pick(left_g[0], chosen[1]) + _pick(left_g[1], chosen[0])
-    kept_p = _pick(left_p[0], chosen[1]) + _pick(left_p[1], chosen[0])
-    gamma_efficiency = kept_g / (left_g[0][:, 0] + left_g[1][:, 0])
-    hadron_efficiency = kept_p / (left_p[0][:, 0] + left_p[1][:, 0])
+    kept_g, kept_p = (_pick(left[:, 0], chosen[1]) + _pick(left[:, 1], chosen[0]) for left in (left_g, left_p))
+    gamma_efficiency = kept_g / left_g[..., 0].sum(axis=1)
+    hadron_efficiency = kept_p / left_p[..., 0].sum(axis=1)
     q = gamma_efficiency / np.sqrt(hadron_efficiency)
     if len(levels):
         cut = np.mean([np.where(c >= 0, levels[np.maximum(c, 0)], np.nan) for c in chosen], axis=0)
@@ -218,32 +288,12 @@ def _at_cut(chosen: Sequence[Ints], left_g: Sequence[Floats], left_p: Sequence[F
     return [cut, gamma_efficiency, hadron_efficiency, q]
 
 
-class _Rates:
-    """Rates of point-like gammas and of protons inside of the circle, above every level."""
-
-    def __init__(
-        self, gamma: RateSample, proton: RateSample, levels: Floats, in_p: Sequence[NDArray[np.bool_]]
-    ) -> None:
-        self.gamma, self.proton, self.in_p = gamma, proton, in_p
-        self.gamma_left = _Survivors(gamma.gammaness, levels)
-        self.proton_left = [_Survivors(proton.gammaness[mask], levels) for mask in in_p]
-
-    def swept(self, wp: Weights, wr: Weights) -> tuple[NDArray[np.generic], list[NDArray[np.generic]]]:
-        """Rates above every level, [b, L + 1], of gammas and of both halves of the protons."""
-        of_protons = wp * self.proton.rate_hz
-        return self.gamma_left(wr * self.gamma.rate_hz), [
-            left(of_protons[:, mask]) for left, mask in zip(self.proton_left, self.in_p, strict=True)
-        ]
-
-    def at(self, chosen: Sequence[Ints], swept: tuple[NDArray[np.generic], list[NDArray[np.generic]]]) -> list[Floats]:
-        """Rates per minute and purity; the point-like gammas are cut with the mean of both cuts' rates."""
-        gamma, protons = np.asarray(swept[0], np.float64), [np.asarray(p, np.float64) for p in swept[1]]
-        rate_g = 0.5 * (_pick(gamma, chosen[0]) + _pick(gamma, chosen[1]))
-        rate_p = _pick(protons[0], chosen[1]) + _pick(protons[1], chosen[0])
-        # differences of running sums leave rounding dust where nothing is left
-        rate_p = np.where(rate_p > 1e-9 * (protons[0][:, 0] + protons[1][:, 0]), rate_p, 0.0)
-        purity = np.where(rate_p > 0.0, rate_g / (rate_g + rate_p), np.nan)
-        return [60.0 * rate_g, 60.0 * rate_p, purity]
+def _rates_at(chosen: Sequence[Ints], gammas: Floats, protons: Floats) -> list[Floats]:
+    """Rates per minute and purity; the point-like gammas are cut with the mean of both cuts' rates."""
+    rate_g = 0.5 * (_pick(gammas, chosen[0]) + _pick(gammas, chosen[1]))
+    rate_p = _pick(protons[:, 0], chosen[1]) + _pick(protons[:, 1], chosen[0])
+    purity = np.where(rate_p > 0.0, rate_g / (rate_g + rate_p), np.nan)
+    return [60.0 * rate_g, 60.0 * rate_p, purity]
 
 
 def no_background_limit(rate_hz: Floats) -> float:
@@ -255,8 +305,8 @@ def no_background_limit(rate_hz: Floats) -> float:
 def roc_band(
     gamma: ArrayLike,
     proton: ArrayLike,
-    gamma_bootstrap: ShowerBootstrap,
-    proton_bootstrap: ShowerBootstrap,
+    of_gammas: Resampled,
+    of_protons: Resampled,
     hadron_efficiency: ArrayLike,
     *,
     gamma_weight: ArrayLike = 1.0,
@@ -268,8 +318,8 @@ def roc_band(
     ----------
     gamma, proton : array_like, [Ng], [Np]
         Gammaness, finite.
-    gamma_bootstrap, proton_bootstrap : ShowerBootstrap
-        Resampling of both.
+    of_gammas, of_protons : Resampled
+        Resampled sets of both.
     hadron_efficiency : array_like, [K]
         Where the curve is wanted.
     gamma_weight, proton_weight : array_like, [Ng], [Np]
@@ -283,21 +333,26 @@ def roc_band(
     g, p = (np.asarray(v, dtype=np.float64) for v in (gamma, proton))
     wanted = np.asarray(hadron_efficiency, dtype=np.float64)
     levels = np.unique(np.concatenate([g, p]))
-    left_g, left_p = _Survivors(g, levels), _Survivors(p, levels)
+    if len(levels) > _MOST_LEVELS:
+        levels = _thinned(levels, g, p)
+    at_g, at_p = (np.maximum(np.searchsorted(levels, v, side="right") - 1, 0) for v in (g, p))
     # whole numbers, for exact comparisons of sums
-    unit_g, unit_p = (np.rint(_WEIGHT_UNITS * np.asarray(w)).astype(np.int64) for w in (gamma_weight, proton_weight))
+    unit_g, unit_p = (
+        np.broadcast_to(np.rint(_WEIGHT_UNITS * np.asarray(w)), v.shape)
+        for w, v in ((gamma_weight, g), (proton_weight, p))
+    )
 
-    def statistic(wg: Weights, wp: Weights) -> Floats:
-        passed_g, passed_p = left_g(wg * unit_g).astype(np.float64), left_p(wp * unit_p).astype(np.int64)
+    def statistic(sets_g: Resampled, sets_p: Resampled) -> Floats:
+        passed_g = _survivors(sets_g, at_g, len(levels), None, unit_g)[:, 0]
+        passed_p = _survivors(sets_p, at_p, len(levels), None, unit_p)[:, 0]
         n_p = passed_p[:, :1]
-        most = np.floor(wanted * n_p + 1e-9).astype(np.int64)
-        rising = passed_p[:, ::-1]
-        level = passed_p.shape[1] - row_searchsorted(rising, most)
+        most = np.floor(wanted * n_p + 1e-9)
+        level = passed_p.shape[1] - row_searchsorted(passed_p[:, ::-1], most)
         level = np.clip(level, 0, passed_p.shape[1] - 1)
         with np.errstate(divide="ignore", invalid="ignore"):
             curve: Floats = np.take_along_axis(passed_g, level, axis=1) / passed_g[:, :1]
         return np.where(n_p > 0, curve, np.nan)
 
-    value, replicates = ShowerBootstrap.apply(statistic, gamma_bootstrap, proton_bootstrap)
+    value, replicates = resample(statistic, of_gammas, of_protons)
     low, high = percentile_interval(replicates)
     return value, low, high

@@ -1,4 +1,4 @@
-"""Rows of the energy task: threshold, bias and resolution in bins of true energy, and who is better."""
+"""Rows of the energy task: threshold, bias and resolution, migration, and who is better."""
 
 from __future__ import annotations
 
@@ -8,90 +8,117 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.evaluation.axes import axes
 from magicnn.evaluation.binning import ALL_ENERGIES, Range, in_range, ranges
 from magicnn.evaluation.comparison import compare, geometric_mean
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic, threshold_statistic
-from magicnn.evaluation.intervals import ShowerBootstrap, percentile_interval
+from magicnn.evaluation.intervals import percentile_interval
 from magicnn.evaluation.metrics_table import MetricRow
 from magicnn.evaluation.rates import sample_rates_hz
-from magicnn.evaluation.rows import bootstrap_of, comparison_rows
+from magicnn.evaluation.resampling import resample
+from magicnn.evaluation.rows import Cell, Scope, comparison_rows, efficiency_row
 from magicnn.evaluation.samples import Sample
-from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.evaluation.spectra import power_law
 
 __all__ = ["energy_rows", "threshold_row"]
 
 Floats = NDArray[np.float64]
+Found = tuple[Floats, Floats]
 
 
-def threshold_row(ring: Sample, zenith: Range, settings: EvaluationSettings) -> MetricRow:
+def threshold_row(scope: Scope) -> MetricRow:
     """Energy threshold of a zenith range: the peak of the true energies of all triggered point-like gammas."""
+    ring = scope.samples["ring_gamma"]
     value = low = high = math.nan
     if len(ring) and ring.generated and np.isfinite(ring.columns["true_energy_gev"]).all():
-        weights = sample_rates_hz(ring, zenith, power_law(settings.threshold_index))
+        weights = sample_rates_hz(ring, scope.zenith, power_law(scope.settings.threshold_index))
         statistic = threshold_statistic(ring.columns["true_energy_gev"], np.nan_to_num(weights))
-        values, replicates = ShowerBootstrap.apply(statistic, bootstrap_of(ring, zenith, ALL_ENERGIES, settings))
+        values, replicates = resample(statistic, scope.sets(ring))
         value, (low, high) = float(values[0]), (float(v[0]) for v in percentile_interval(replicates))
-    return MetricRow("trigger", "trigger", "energy_threshold_gev", *zenith, *ALL_ENERGIES, len(ring), value, low, high)
+    return Cell(scope.zenith).row("trigger", "trigger", "energy_threshold_gev", len(ring), value, low, high)
 
 
-def energy_rows(
-    everything: Sample,
-    ring: Sample,
-    zenith: Range,
-    methods: Sequence[str],
-    threshold_gev: float,
-    settings: EvaluationSettings,
-) -> Iterator[MetricRow]:
-    """Bias and resolution of every method in bins of true energy, and the ratios of compared methods.
+def energy_rows(everything: Sample, scope: Scope, methods: Sequence[str], threshold_gev: float) -> Iterator[MetricRow]:
+    """Bias and resolution of every method in bins of several quantities, migration, ratios of compared methods.
 
     Parameters
     ----------
-    everything, ring : Sample
-        Point-like gammas of all zenith ranges, which tell who estimates energies, and of this range.
-    zenith : (float, float)
-        The range, degrees.
+    everything : Sample
+        Point-like gammas of all zenith ranges, which tell who estimates energies.
+    scope : Scope
+        The zenith range.
     methods : sequence of str
         All methods.
     threshold_gev : float
         Energy bins from here on enter the mean ratio.
-    settings : EvaluationSettings
-        Bins, bootstrap, pairs.
 
     Yields
     ------
     MetricRow
     """
     able = [m for m in methods if everything.has(m, "reco_energy_gev")]
+    ring = scope.samples["ring_gamma"]
     judged = ring.select(ring.judged(able, "reco_energy_gev"))
-    pairs = [(a, b) for a, b in settings.comparisons if a in able and b in able]
-    enough: dict[tuple[str, str], list[tuple[float, Floats]]] = {pair: [] for pair in pairs}
-    used: list[Range] = []
-    n_used = 0
-    for bin_gev in ranges(settings.energy_edges_gev):
-        events = judged.select(in_range(judged.columns["true_energy_gev"], bin_gev))
-        resampling = bootstrap_of(events, zenith, bin_gev, settings)
-        found: dict[str, tuple[Floats, Floats]] = {}
-        for method in able:
-            errors = energy_errors(events.predictions[method]["reco_energy_gev"], events.columns["true_energy_gev"])
-            found[method] = ShowerBootstrap.apply(energy_statistic(errors), resampling)
-            value = found[method][0].tolist()
-            low, high = (limit.tolist() for limit in percentile_interval(found[method][1]))
-            for k, name in enumerate(ENERGY_METRICS):
-                yield MetricRow(method, "energy", name, *zenith, *bin_gev, len(events), value[k], low[k], high[k])
-        is_used = bin_gev[0] >= threshold_gev and len(events) >= settings.comparison_min_events
-        if is_used:
-            used.append(bin_gev)
-            n_used += len(events)
-        column = ENERGY_METRICS.index("resolution_half68")
-        for a, b in pairs:
-            (va, ra), (vb, rb) = found[a], found[b]
-            ratio = compare(float(vb[column]), float(va[column]), rb[:, column], ra[:, column], how="ratio")
-            yield from comparison_rows(a, b, "energy", "resolution_half68_ratio", zenith, bin_gev, len(events), ratio)
-            if is_used:
-                enough[a, b].append((ratio.value, rb[:, column] / ra[:, column]))
-    span = (used[0][0], used[-1][1]) if used else ALL_ENERGIES
-    for (a, b), ratios in enough.items():
-        sets = np.stack([r for _, r in ratios], axis=1) if ratios else np.empty((0, 0))
-        mean = geometric_mean([v for v, _ in ratios], sets)
-        yield from comparison_rows(a, b, "energy", "resolution_half68_ratio_mean", zenith, span, n_used, mean)
+    for axis in axes("true_energy", scope.settings):
+        if not axis.is_standard and not any(axis.exists([everything], m) for m in able):
+            continue
+        per_bin: list[tuple[Range, int, dict[str, Found]]] = []
+        for limits, cell in axis.cells(scope.zenith):
+            found = {}
+            for method in able:
+                events = judged.select(axis.inside(judged, limits, method))
+                found[method] = _errors(events, method, scope)
+                yield from _rows(cell, method, len(events), *found[method])
+            per_bin.append((limits, len(events) if able else 0, found))
+        if axis.is_standard:
+            yield from _ratio_rows(scope, able, per_bin, threshold_gev)
+    for method in able:
+        yield from _migration_rows(scope, judged, method)
+
+
+def _errors(events: Sample, method: str, scope: Scope) -> Found:
+    errors = energy_errors(events.predictions[method]["reco_energy_gev"], events.columns["true_energy_gev"])
+    return resample(energy_statistic(errors, events.weight), scope.sets(events))
+
+
+def _rows(cell: Cell, method: str, n: int, value: Floats, replicates: Floats) -> Iterator[MetricRow]:
+    low, high = percentile_interval(replicates)
+    for name, *numbers in zip(ENERGY_METRICS, value.tolist(), low.tolist(), high.tolist(), strict=True):
+        yield cell.row(method, "energy", name, n, *numbers)
+
+
+def _ratio_rows(
+    scope: Scope, able: Sequence[str], per_bin: Sequence[tuple[Range, int, dict[str, Found]]], threshold_gev: float
+) -> Iterator[MetricRow]:
+    """Ratios of the resolutions of compared methods, and their mean over the bins that count."""
+    column = ENERGY_METRICS.index("resolution_half68")
+    used = [(b, n) for b, n, _ in per_bin if b[0] >= threshold_gev and n >= scope.settings.comparison_min_events]
+    span = (used[0][0][0], used[-1][0][1]) if used else ALL_ENERGIES
+    for a, b in scope.settings.comparisons:
+        if a not in able or b not in able:
+            continue
+        values, sets = [], []
+        for bin_gev, n, found in per_bin:
+            (va, ra), (vb, rb) = ((v[column], r[:, column]) for v, r in (found[a], found[b]))
+            ratio = compare(float(vb), float(va), rb, ra, how="ratio")
+            cell = Cell(scope.zenith, bin_gev)
+            yield from comparison_rows(cell, a, b, "energy", "resolution_half68_ratio", n, ratio)
+            if (bin_gev, n) in used:
+                values.append(ratio.value)
+                sets.append(rb / ra)
+        mean = geometric_mean(values, np.stack(sets, axis=1) if sets else np.empty((0, 0)))
+        n_used = sum(n for _, n in used)
+        cell = Cell(scope.zenith, span)
+        yield from comparison_rows(cell, a, b, "energy", "resolution_half68_ratio_mean", n_used, mean)
+
+
+def _migration_rows(scope: Scope, judged: Sample, method: str) -> Iterator[MetricRow]:
+    """Shares of the events of a bin of true energy in bins of estimated energy."""
+    bins = ranges(scope.settings.energy_edges_gev)
+    for true_gev in bins:
+        events = judged.select(in_range(judged.columns["true_energy_gev"], true_gev))
+        estimate = events.predictions[method]["reco_energy_gev"]
+        for reco_gev in bins:
+            passed = in_range(estimate, reco_gev)
+            cell = Cell(scope.zenith, true_gev, reco_gev)
+            yield efficiency_row(cell, method, "energy", "migration", passed, events.shower, events.weight)

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from magicnn.errors import InputError
-from magicnn.evaluation.binning import ALL_ENERGIES, Range
-from magicnn.evaluation.classification_rows import classification_rows
+from magicnn.evaluation.classification_rows import classification_rows, energy_reference
+from magicnn.evaluation.direction_rows import direction_rows
 from magicnn.evaluation.energy_rows import energy_rows, threshold_row
 from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
-from magicnn.evaluation.rows import efficiency_row
-from magicnn.evaluation.samples import Role, Sample, align, role_of
+from magicnn.evaluation.rows import Cell, Scope, efficiency_row
+from magicnn.evaluation.samples import align, role_of
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.predictions import PredictionTable
 
@@ -56,27 +56,29 @@ def evaluate(
     samples = align(predictions)
     methods = sorted(predictions)
     rows: list[MetricRow] = []
+    reference = energy_reference(samples, methods, settings)
     for zenith in settings.zenith_bins_deg:
-        inside = {role: sample.in_zenith(zenith) for role, sample in samples.items()}
-        rows += _selection_rows(inside, zenith)
-        threshold = threshold_row(inside["ring_gamma"], zenith, settings)
+        scope = Scope.of(samples, zenith, settings)
+        rows += _selection_rows(scope)
+        threshold = threshold_row(scope)
         rows.append(threshold)
-        rows += energy_rows(samples["ring_gamma"], inside["ring_gamma"], zenith, methods, threshold.value, settings)
-        rows += classification_rows(samples, inside, zenith, methods, settings)
+        rows += energy_rows(samples["ring_gamma"], scope, methods, threshold.value)
+        rows += direction_rows(samples["ring_gamma"], scope, methods, reference)
+        rows += classification_rows(samples, scope, methods, reference)
         _LOG.info(
             "zenith %g to %g deg: %s",
             *zenith,
-            ", ".join(f"{len(s)} {role.replace('_', ' ')}s" for role, s in inside.items()),
+            ", ".join(f"{len(s)} {role.replace('_', ' ')}s" for role, s in scope.samples.items()),
         )
     return MetricsTable(tuple(rows), settings.model_dump(mode="json"))
 
 
-def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[MetricRow]:
+def _selection_rows(scope: Scope) -> Iterator[MetricRow]:
     """Share of the triggered events that a method's own cuts keep, over all roles it has."""
-    methods = sorted({m for s in inside.values() for m in s.is_valid})
-    for method in methods:
+    inside = scope.samples.values()
+    for method in sorted({m for s in inside for m in s.is_valid}):
         kept, shower, weights, n_showers = [], [], [], 0
-        for sample in inside.values():
+        for sample in inside:
             if method not in sample.is_valid:
                 continue
             said = [
@@ -88,14 +90,5 @@ def _selection_rows(inside: Mapping[Role, Sample], zenith: Range) -> Iterator[Me
             shower.append(sample.shower + n_showers)
             weights.append(sample.weight)
             n_showers += int(sample.shower.max(initial=-1)) + 1
-        passed = np.concatenate(kept)
-        yield efficiency_row(
-            method,
-            "selection",
-            "valid_fraction",
-            zenith,
-            ALL_ENERGIES,
-            passed,
-            np.concatenate(shower),
-            np.concatenate(weights),
-        )
+        events = (np.concatenate(values) for values in (kept, shower, weights))
+        yield efficiency_row(Cell(scope.zenith), method, "selection", "valid_fraction", *events)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ _VERSION = 1
 METRICS: Mapping[str, str] = {
     "auc": "area under the ROC curve, ties counted half",
     "log_loss": "mean of -log(probability given to the right class) over the sample as it stands",
+    "brier": "mean of (gammaness - 1)^2 of gammas and gammaness^2 of protons, of the sample as it stands",
+    "ece": "mean distance of the share of gammas to the mean gammaness, in ten bins of gammaness, sample as it stands",
+    "reliability": "share of gammas among the events of a bin of gammaness, of the sample as it stands",
+    "reliability_gammaness": "mean gammaness of the events of a bin of gammaness",
     "f1": "2 tp / (2 tp + fp + fn) at gammaness > 0.5, of the sample as it stands",
     "confusion_tp": "gammas with gammaness > 0.5",
     "confusion_fn": "gammas with gammaness <= 0.5",
@@ -40,21 +45,39 @@ METRICS: Mapping[str, str] = {
     "resolution_rms": "standard deviation about the mean of E_reco / E_true - 1",
     "bias_gauss": "centre of a Gaussian fitted to the core of E_reco / E_true - 1",
     "resolution_gauss": "width of a Gaussian fitted to the core of E_reco / E_true - 1",
+    "resolution_abs68": "68.27 % quantile of |E_reco / E_true - 1|",
+    "outlier_fraction": "share with E_reco / E_true - 1 farther from its median than 3 times resolution_half68",
+    "migration": "share of the events of a bin of true energy that are in a bin of estimated energy",
+    "angular_resolution_39": "angle to the true direction that holds 39.35 % of the events, deg",
+    "angular_resolution_68": "angle to the true direction that holds 68.27 % of the events, deg",
+    "angular_resolution_95": "angle to the true direction that holds 95.45 % of the events, deg",
     "energy_threshold_gev": "energy at the peak of dN/dE of the true energies at trigger for E^-2.6",
     "valid_fraction": "share of the triggered events that pass the method's own quality cuts with a prediction",
     "auc_difference": "AUC of the first method minus that of the second on the same events",
     "resolution_half68_ratio": "half 68 % resolution of the second method over that of the first, same events",
+    "angular_resolution_68_ratio": "angular_resolution_68 of the second method over that of the first, same events",
     "resolution_half68_ratio_mean": "geometric mean of the ratio over the bins above threshold with enough events",
 }
 """What every metric is. Suffixes name the cut: ``_g70`` keeps 70 % of the diffuse gammas, ``_qmax`` has the largest Q,
-``_c50`` is gammaness > 0.5; ``_sigma`` is the standard deviation of the metric before it."""
+``_c50`` is gammaness > 0.5; ``_sigma`` is the standard deviation of the metric before it; ``_by_size`` and its like
+say that the number is of a bin of another quantity than the usual one."""
 
 _SUFFIXES = {
     r"_g(\d\d)": "at the cut that keeps {0} % of the diffuse gammas",
     r"_qmax": "at the cut of the largest Q",
     r"_c50": "at gammaness > 0.5",
     r"_sigma": "bootstrap standard deviation",
+    r"_by_true_energy": "in bins of true energy",
+    r"_by_reco_energy": "in bins of estimated energy",
+    r"_by_size": "in bins of the size of the fainter image, phe",
+    r"_by_impact": "in bins of the farther telescope's distance to the shower axis, m",
 }
+
+
+def _is_known(metric: str) -> bool:
+    """Whether a name is a metric, with or without suffixes."""
+    without = re.sub(f"({'|'.join(_SUFFIXES)})+$", "", metric)
+    return without in METRICS
 
 
 def describe(metric: str) -> str:
@@ -69,8 +92,8 @@ def describe(metric: str) -> str:
         return METRICS[metric]
     for pattern, meaning in _SUFFIXES.items():
         found = re.fullmatch(f"(.*){pattern}", metric)
-        if found and found.group(1) in METRICS:
-            return f"{METRICS[found.group(1)]}; {meaning.format(*found.groups()[1:])}"
+        if found and _is_known(found.group(1)):
+            return f"{describe(found.group(1))}; {meaning.format(*found.groups()[1:])}"
     raise InputError(f"unknown metric {metric!r}: {nearest_names(metric, METRICS)}")
 
 
@@ -83,18 +106,21 @@ class MetricRow:
     method : str
         Method, or ``"A vs B"`` for a comparison.
     task : str
-        ``"classification"``, ``"energy"``, ``"trigger"`` or ``"selection"``.
+        ``"classification"``, ``"energy"``, ``"direction"``, ``"trigger"`` or ``"selection"``.
     metric : str
         Name, see `describe`.
     zenith_min_deg, zenith_max_deg : float
         Zenith range of the pointing.
     energy_min_gev, energy_max_gev : float
-        Energy bin, NaN for all energies. True energy for the energy task, for classification the energy that the
-        reference method estimates.
+        Energy bin, NaN for all energies. True energy for energy and direction, for classification the energy that the
+        reference method estimates, unless the metric's name says otherwise.
     n_events : int
         Events the number is made of.
     value, low, high : float
         The number and its 68.27 % interval; NaN where it does not exist.
+    bin_min, bin_max : float
+        Bin of another quantity that the metric's name tells: size (phe), impact (m), gammaness, estimated energy (GeV)
+        of the migration; NaN for all.
     """
 
     method: str
@@ -108,11 +134,13 @@ class MetricRow:
     value: float
     low: float
     high: float
+    bin_min: float = math.nan
+    bin_max: float = math.nan
 
 
 _COLUMNS: dict[str, tuple[str, str, str]] = {
     "method": ("string", "", "method, or 'A vs B' for a comparison on the same events"),
-    "task": ("string", "", "classification, energy, trigger, selection"),
+    "task": ("string", "", "classification, energy, direction, trigger, selection"),
     "metric": ("string", "", "name of the number"),
     "zenith_min_deg": ("float64", "deg", "zenith range of the pointing, lower edge"),
     "zenith_max_deg": ("float64", "deg", "zenith range of the pointing, upper edge"),
@@ -122,6 +150,8 @@ _COLUMNS: dict[str, tuple[str, str, str]] = {
     "value": ("float64", "", "the number"),
     "low": ("float64", "", "lower end of the 68.27 % interval"),
     "high": ("float64", "", "upper end of the 68.27 % interval"),
+    "bin_min": ("float64", "", "bin of another quantity, which the metric's name tells, lower edge; nan for all"),
+    "bin_max": ("float64", "", "bin of another quantity, upper edge; nan for all"),
 }
 
 
@@ -157,9 +187,10 @@ class MetricsTable:
         is_binned: bool | None = None,
     ) -> list[MetricRow]:
         """Return the rows that agree with everything given; ``is_binned``: for an energy bin, or for all energies."""
+        candidates = self.rows if metric is None else self._by_metric.get(metric, ())
         return [
             r
-            for r in self.rows
+            for r in candidates
             if (method is None or r.method == method)
             and (task is None or r.task == task)
             and (metric is None or r.metric == metric)
@@ -167,6 +198,13 @@ class MetricsTable:
             and (energy_gev is None or (r.energy_min_gev, r.energy_max_gev) == energy_gev)
             and (is_binned is None or math.isnan(r.energy_min_gev) != is_binned)
         ]
+
+    @cached_property
+    def _by_metric(self) -> Mapping[str, Sequence[MetricRow]]:
+        found: dict[str, list[MetricRow]] = {}
+        for row in self.rows:
+            found.setdefault(row.metric, []).append(row)
+        return found
 
     def row(self, method: str, metric: str, zenith_deg: Range, energy_gev: Range | None = None) -> MetricRow | None:
         """Return one row, for all energies unless a bin is given; None when there is no such row."""
@@ -293,5 +331,6 @@ def _rounded(value: float) -> float | None:
 
 
 def _sort_key(row: MetricRow) -> tuple[Any, ...]:
-    energies = [-1.0 if math.isnan(e) else e for e in (row.energy_min_gev, row.energy_max_gev)]
-    return (row.method, row.task, row.metric, row.zenith_min_deg, row.zenith_max_deg, *energies)
+    edges = (row.energy_min_gev, row.energy_max_gev, row.bin_min, row.bin_max)
+    known = [-math.inf if math.isnan(edge) else edge for edge in edges]
+    return (row.method, row.task, row.metric, row.zenith_min_deg, row.zenith_max_deg, *known)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.array import camera_from_sky
 from magicnn.evaluation.binning import Range
-from magicnn.evaluation.classification import RateSample
+from magicnn.evaluation.direction import offset_deg, theta2_deg2
 from magicnn.evaluation.samples import Sample
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.evaluation.spectra import crab_flux, event_rates_hz, proton_flux
@@ -17,7 +17,29 @@ from magicnn.evaluation.spectra import crab_flux, event_rates_hz, proton_flux
 __all__ = ["Rates", "rate_samples", "sample_rates_hz"]
 
 Floats = NDArray[np.float64]
-Rates = tuple[Sample, RateSample, RateSample]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates inside of the circle around a point source that events stand for.
+
+    Attributes
+    ----------
+    source : Sample
+        Point-like gammas, [Nr].
+    source_hz : float64 array, [Nr]
+        Their rates from the Crab Nebula; 0 for those reconstructed outside.
+    proton_hz : float64 array, [Np]
+        Rates of the protons; 0 for those that are not in the region.
+    """
+
+    source: Sample
+    source_hz: Floats
+    proton_hz: Floats
+
+    def select(self, in_source: NDArray[np.bool_], in_proton: NDArray[np.bool_]) -> Rates:
+        """Return the events of two masks."""
+        return Rates(self.source.select(in_source), self.source_hz[in_source], self.proton_hz[in_proton])
 
 
 def sample_rates_hz(sample: Sample, zenith: Range, flux: Callable[[Floats], Floats]) -> Floats:
@@ -40,48 +62,15 @@ def rate_samples(
     if not (len(ring) and len(proton) and ring.generated and proton.generated and ring.has(method, "gammaness")):
         return None
     ring = ring.select(ring.judged([method], "gammaness"))
-    theta2 = _theta2_deg2(ring, method)
-    distance = _offset_deg(proton, method)
+    theta2 = theta2_deg2(ring, method)
+    distance = offset_deg(proton, method)
     if not np.isfinite(theta2).any() or not np.isfinite(distance).any():
         return None
     gamma_hz = sample_rates_hz(ring, zenith, crab_flux)
     proton_hz = sample_rates_hz(proton, zenith, proton_flux)
     share = settings.theta2_cut_deg2 / settings.background_radius_deg**2
-    return (
+    return Rates(
         ring,
-        RateSample(
-            ring.predictions[method]["gammaness"],
-            np.where(theta2 < settings.theta2_cut_deg2, np.nan_to_num(gamma_hz), 0.0),
-        ),
-        RateSample(
-            proton.predictions[method]["gammaness"],
-            np.where(distance < settings.background_radius_deg, np.nan_to_num(proton_hz) * share, 0.0),
-        ),
+        np.where(theta2 < settings.theta2_cut_deg2, np.nan_to_num(gamma_hz), 0.0),
+        np.where(distance < settings.background_radius_deg, np.nan_to_num(proton_hz) * share, 0.0),
     )
-
-
-def _theta2_deg2(sample: Sample, method: str) -> Floats:
-    """Squared angle of the method's direction to the true one."""
-    said = sample.predictions[method]
-    if np.isfinite(said["theta2_deg2"]).any():
-        return said["theta2_deg2"]
-    x, y = camera_from_sky(
-        said["reco_zenith_deg"],
-        said["reco_azimuth_deg"],
-        sample.columns["true_zenith_deg"],
-        sample.columns["true_azimuth_deg"],
-    )
-    squared: Floats = x**2 + y**2
-    return squared
-
-
-def _offset_deg(sample: Sample, method: str) -> Floats:
-    """Angle of the method's direction to the pointing."""
-    said = sample.predictions[method]
-    x, y = camera_from_sky(
-        said["reco_zenith_deg"],
-        said["reco_azimuth_deg"],
-        sample.columns["pointing_zenith_deg"],
-        sample.columns["pointing_azimuth_deg"],
-    )
-    return np.hypot(x, y)

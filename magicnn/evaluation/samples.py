@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -40,6 +40,8 @@ _EVENT_COLUMNS = (
     "true_azimuth_deg",
     "weight",
     "matching_weight",
+    "size_min_pe",
+    "true_impact_max_m",
 )
 
 
@@ -54,7 +56,7 @@ class Sample:
     shower : int64 array, [N]
         Number of the shower within this sample; re-uses share it.
     columns : mapping of str to float64 array, [N]
-        Pointing, truth and weight.
+        Pointing, truth, weight, and size of the fainter image.
     predictions : mapping of method to mapping of str to float64 array, [N]
         What each method says; NaN where it says nothing.
     is_valid : mapping of method to bool array, [N]
@@ -89,21 +91,22 @@ class Sample:
         return np.where(np.isfinite(stored), stored, self.weight)
 
     def select(self, which: NDArray[np.bool_]) -> Sample:
-        """Return the events of a mask, with showers numbered anew without gaps."""
-        shower = np.unique(self.shower[which], return_inverse=True)[1].astype(np.int64)
+        """Return the events of a mask; showers keep their numbers."""
+        rows = np.flatnonzero(which)
         return Sample(
             self.role,
-            shower,
-            {n: v[which] for n, v in self.columns.items()},
-            {m: {n: v[which] for n, v in p.items()} for m, p in self.predictions.items()},
-            {m: v[which] for m, v in self.is_valid.items()},
+            self.shower[rows],
+            {n: v[rows] for n, v in self.columns.items()},
+            {m: {n: v[rows] for n, v in p.items()} for m, p in self.predictions.items()},
+            {m: v[rows] for m, v in self.is_valid.items()},
             self.generated,
             self.estimates,
         )
 
     def in_zenith(self, zenith_range_deg: Range) -> Sample:
-        """Return the events whose pointing lies in a zenith range."""
-        return self.select(in_range(self.columns["pointing_zenith_deg"], zenith_range_deg))
+        """Return the events whose pointing lies in a zenith range, with showers numbered anew without gaps."""
+        inside = self.select(in_range(self.columns["pointing_zenith_deg"], zenith_range_deg))
+        return replace(inside, shower=np.unique(inside.shower, return_inverse=True)[1].astype(np.int64))
 
     def has(self, method: str, column: str) -> bool:
         """Tell whether a method has a finite value of a column for any event."""
@@ -177,10 +180,13 @@ def _aligned(role: Role, predictions: Mapping[str, Sequence[PredictionTable]]) -
             raise InputError(f"predictions of {method}: {role} event {event} of run {run} is there twice")
         if reference is None:
             reference, ids = method, own
-            columns = {n: _joined(tables, n, order) for n in _EVENT_COLUMNS}
+            columns = dict.fromkeys(_EVENT_COLUMNS, np.full(len(own), np.nan))
             shower = _shower_numbers(tables, productions, order)
         elif not np.array_equal(own, ids):
             raise InputError(_difference(role, reference, ids, method, own))
+        for name in _EVENT_COLUMNS:
+            if not np.isfinite(columns[name]).any():  # of the event, whichever table has it
+                columns[name] = _joined(tables, name, order)
         estimates[method] = frozenset(n for n in _METHOD_COLUMNS if any(n in t for t in tables))
         said[method] = {n: _joined(tables, n, order) for n in _METHOD_COLUMNS}
         valid[method] = np.concatenate([t["is_valid"] if "is_valid" in t else np.ones(len(t), bool) for t in tables])[

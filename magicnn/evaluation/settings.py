@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from magicnn.config import Settings
 from magicnn.evaluation.binning import ENERGY_EDGES_GEV, PUBLISHED_ZENITH_BINS_DEG, ZENITH_BINS_DEG, Range
@@ -23,6 +23,14 @@ class EvaluationSettings(Settings):
         description="zenith ranges of the pointing, may overlap",
     )
     energy_edges_gev: tuple[float, ...] = Field(default=ENERGY_EDGES_GEV, description="edges of the energy bins")
+    size_edges_pe: tuple[float, ...] = Field(
+        default=(50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 12800.0),
+        description="edges of the bins of the size of the fainter image",
+    )
+    impact_edges_m: tuple[float, ...] = Field(
+        default=(0.0, 50.0, 75.0, 100.0, 125.0, 150.0, 200.0, 300.0),
+        description="edges of the bins of the farther telescope's distance to the shower axis",
+    )
     gamma_efficiencies: tuple[float, ...] = Field(
         default=(0.5, 0.7, 0.9), description="shares of the diffuse gammas that cuts keep"
     )
@@ -66,9 +74,9 @@ class EvaluationSettings(Settings):
             raise ValueError("a zenith range is [lower, upper] in degrees, 0 <= lower < upper <= 90")
         return values
 
-    @field_validator("energy_edges_gev")
+    @field_validator("energy_edges_gev", "size_edges_pe", "impact_edges_m")
     @classmethod
-    def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+    def _ascending(cls, values: tuple[float, ...], info: ValidationInfo) -> tuple[float, ...]:
         if len(values) < 2 or any(b <= a for a, b in pairwise(values)):
-            raise ValueError("energy edges must ascend")
+            raise ValueError(f"{str(info.field_name).split('_')[0]} edges must ascend")
         return values

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.evaluation.binning import Range
 from magicnn.evaluation.classification import roc_band
 from magicnn.evaluation.energy import energy_errors
-from magicnn.evaluation.intervals import ShowerBootstrap
 from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
 from magicnn.evaluation.published import published_energy
+from magicnn.evaluation.resampling import ShowerBootstrap
 from magicnn.evaluation.samples import Sample
 from magicnn.report.style import LABELS, PUBLISHED_COLOUR, markers, method_colours
 
@@ -247,7 +247,7 @@ def compute_roc_curves(
     """
     grid = np.geomspace(max(1e-3, 1.0 / max(1, len(proton))), 1.0, 60)
     of_gammas, of_protons = (
-        ShowerBootstrap(s.shower, n_replicates, np.random.SeedSequence([seed, k]))
+        ShowerBootstrap.draw(s.shower, n_replicates, np.random.SeedSequence([seed, k])).sets(s.shower)
         for k, s in enumerate((gamma, proton))
     )
     curves = {}

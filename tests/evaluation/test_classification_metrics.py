@@ -4,28 +4,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from magicnn.evaluation import classification
 from magicnn.evaluation.classification import (
+    Labelled,
     RateSample,
     classification_metrics,
-    classification_statistic,
+    classify,
     no_background_limit,
     roc_auc,
     roc_band,
 )
-from magicnn.evaluation.intervals import ShowerBootstrap
+from magicnn.evaluation.resampling import Resampled, ShowerBootstrap
 
 EFFICIENCIES = (0.5, 0.9)
 
 
-def measured(gamma, proton, **options):
-    gamma, proton = np.asarray(gamma, float), np.asarray(proton, float)
-    statistic = classification_statistic(
-        gamma, proton, np.arange(len(gamma)) % 2, np.arange(len(proton)) % 2, EFFICIENCIES, **options
-    )
-    weights = [np.ones((1, len(v)), np.int32) for v in (gamma, proton)]
-    if "gamma_rates" in options:
-        weights.append(np.ones((1, len(options["gamma_rates"].gammaness)), np.int32))
-    return dict(zip(classification_metrics(EFFICIENCIES), statistic(*weights)[0], strict=True))
+def labelled(gammaness, fold=None, weight=None, rate_hz=None):
+    values = np.asarray(gammaness, float)
+    fold = np.arange(len(values)) % 2 if fold is None else fold
+    return Labelled(values, fold, np.ones(len(values)) if weight is None else weight, rate_hz)
+
+
+def said(gamma, proton, source=None, sets=None, min_background=10):
+    samples = [gamma, proton] if source is None else [gamma, proton, source]
+    sets = sets or [Resampled.whole(len(s.gammaness)) for s in samples]
+    return classify(gamma, proton, sets, EFFICIENCIES, min_background=min_background, source=source)
+
+
+def measured(gamma, proton, source=None, min_background=10, **of_protons):
+    value, _ = said(labelled(gamma), labelled(proton, **of_protons), source, min_background=min_background)
+    return dict(zip(classification_metrics(EFFICIENCIES), value, strict=True))
 
 
 def probability(x):
@@ -67,14 +75,28 @@ def test_resampling_gives_what_written_out_events_give():
     rng = np.random.default_rng(3)
     gamma, proton = rng.beta(4, 2, 60), rng.beta(2, 4, 50)
     fold_g, fold_p = np.arange(60) % 2, np.arange(50) % 2
-    wg, wp = rng.integers(0, 3, (4, 60)).astype(np.int32), rng.integers(0, 3, (4, 50)).astype(np.int32)
-    together = classification_statistic(gamma, proton, fold_g, fold_p, EFFICIENCIES, min_background=3)(wg, wp)
+    wg, wp = rng.integers(0, 3, (4, 60)), rng.integers(0, 3, (4, 50))
+    sets = [Resampled(np.arange(w.shape[1]), w.T.astype(np.uint8)) for w in (wg, wp)]
+    _, together = said(labelled(gamma, fold_g), labelled(proton, fold_p), sets=sets, min_background=3)
     for row, a, b in zip(together, wg, wp, strict=True):
         g, p, fg, fp = np.repeat(gamma, a), np.repeat(proton, b), np.repeat(fold_g, a), np.repeat(fold_p, b)
-        alone = classification_statistic(g, p, fg, fp, EFFICIENCIES, min_background=3)(
-            np.ones((1, len(g)), np.int32), np.ones((1, len(p)), np.int32)
-        )
-        np.testing.assert_allclose(row, alone[0], rtol=1e-12)
+        alone, _ = said(labelled(g, fg), labelled(p, fp), min_background=3)
+        np.testing.assert_allclose(row, alone, rtol=1e-12)
+
+
+def test_many_distinct_values_change_the_replicates_by_little(monkeypatch):
+    rng = np.random.default_rng(8)
+    gamma, proton = labelled(rng.beta(4, 2, 6000)), labelled(rng.beta(2, 4, 5000))
+    sets = [ShowerBootstrap.draw(np.arange(n), 40, np.random.SeedSequence(n)).sets(np.arange(n)) for n in (6000, 5000)]
+    value, thinned = said(gamma, proton, sets=sets)
+    monkeypatch.setattr(classification, "_MOST_LEVELS", 100_000)
+    same, exact = said(gamma, proton, sets=sets)
+    np.testing.assert_array_equal(value, same)
+    names = classification_metrics(EFFICIENCIES)
+    for k, name in enumerate(names):
+        if np.isfinite(value[k]) and not name.endswith("qmax"):  # the place of the maximum jumps
+            assert np.std(thinned[:, k] - exact[:, k]) <= 0.15 * exact[:, k].std() + 1e-12, name
+            assert np.mean(thinned[:, k]) == pytest.approx(np.mean(exact[:, k]), abs=0.1 * exact[:, k].std() + 1e-12)
 
 
 def test_cut_of_one_half_is_found_with_the_other():
@@ -110,7 +132,7 @@ def test_purity_is_the_ratio_of_weighted_rates():
     rng = np.random.default_rng(5)
     gamma, proton, ring = rng.beta(4, 2, 4000), rng.beta(2, 4, 4000), rng.beta(4, 2, 3000)
     rate_g, rate_p = rng.exponential(2e-6, 3000), np.where(rng.random(4000) < 0.5, rng.exponential(1e-6, 4000), 0.0)
-    found = measured(gamma, proton, gamma_rates=RateSample(ring, rate_g), proton_rates=RateSample(proton, rate_p))
+    found = measured(gamma, proton, RateSample(ring, rate_g), rate_hz=rate_p)
     cut = np.quantile(gamma, 0.5)
     expected_g, expected_p = 60 * rate_g[ring >= cut].sum(), 60 * rate_p[proton >= cut].sum()
     assert found["gamma_rate_per_min_g50"] == pytest.approx(expected_g, rel=0.02)
@@ -120,8 +142,7 @@ def test_purity_is_the_ratio_of_weighted_rates():
 
 def test_purity_without_background_left_is_not_a_number():
     gamma, proton = np.full(40, 0.9), np.full(40, 0.1)
-    rates = {"gamma_rates": RateSample(gamma, np.ones(40)), "proton_rates": RateSample(proton, np.ones(40))}
-    found = measured(gamma, proton, **rates)
+    found = measured(gamma, proton, RateSample(gamma, np.ones(40)), rate_hz=np.ones(40))
     assert np.isnan(found["purity_g50"])
     assert found["hadron_rate_per_min_g50"] == 0.0
     assert no_background_limit(np.array([2.0, 2.0, 0.0])) == pytest.approx(1.841 * 2)
@@ -145,7 +166,8 @@ def test_roc_band_follows_the_curve_and_encloses_it():
     from scipy.stats import norm
 
     at = np.array([0.01, 0.1, 0.5, 1.0])
-    samplers = [ShowerBootstrap(np.arange(4000), 100, np.random.SeedSequence(k)) for k in (1, 2)]
+    showers = np.arange(4000)
+    samplers = [ShowerBootstrap.draw(showers, 100, np.random.SeedSequence(k)).sets(showers) for k in (1, 2)]
     value, low, high = roc_band(gamma, proton, *samplers, at)
     np.testing.assert_allclose(value[:3], norm.sf(norm.isf(at[:3]) - 1.5), atol=0.04)
     assert value[3] == 1.0
@@ -162,13 +184,12 @@ def test_an_event_of_weight_n_counts_as_n_events(gamma, proton):
     """But for the cut of the largest Q, which wants a number of protons whatever their weights."""
     (g, wg), (p, wp) = (np.array(side).T for side in (gamma, proton))
 
-    def said(x, y, fold_x, fold_y, **weights):
-        statistic = classification_statistic(x / 12, y / 12, fold_x, fold_y, EFFICIENCIES, min_background=1, **weights)
-        return statistic(np.ones((1, len(x)), np.int32), np.ones((1, len(y)), np.int32))[0]
-
     fold_g, fold_p = np.arange(len(g)) % 2, np.arange(len(p)) % 2
-    weighted = said(g, p, fold_g, fold_p, gamma_weight=wg.astype(float), proton_weight=wp.astype(float))
-    repeated = said(*(np.repeat(v, w) for v, w in ((g, wg), (p, wp), (fold_g, wg), (fold_p, wp))))
+    weighted, _ = said(
+        labelled(g / 12, fold_g, wg.astype(float)), labelled(p / 12, fold_p, wp.astype(float)), min_background=1
+    )
+    (g, fold_g), (p, fold_p) = ((np.repeat(v, w), np.repeat(f, w)) for v, f, w in ((g, fold_g, wg), (p, fold_p, wp)))
+    repeated, _ = said(labelled(g / 12, fold_g), labelled(p / 12, fold_p), min_background=1)
     assert weighted == pytest.approx(repeated, nan_ok=True)
 
 
@@ -176,10 +197,10 @@ def test_protons_of_weight_nothing_count_for_rates_only():
     rng = np.random.default_rng(4)
     gamma, proton = rng.beta(3, 1, 400), rng.beta(1, 3, 300)
     matched = rng.random(300) < 0.7
-    rates = {"gamma_rates": RateSample(gamma, np.full(400, 0.1)), "proton_rates": RateSample(proton, np.full(300, 0.2))}
-    some = measured(gamma, proton, proton_weight=matched.astype(float), **rates)
-    without = rates | {"proton_rates": RateSample(proton, np.where(matched, 0.2, 0.0))}
-    only = measured(gamma, proton, proton_weight=matched.astype(float), **without)
+    source, rate = RateSample(gamma, np.full(400, 0.1)), np.full(300, 0.2)
+    weight = matched.astype(float)
+    some = measured(gamma, proton, source, weight=weight, rate_hz=rate)
+    only = measured(gamma, proton, source, weight=weight, rate_hz=np.where(matched, rate, 0.0))
     assert some["auc"] == only["auc"] != measured(gamma, proton)["auc"]
     assert some["hadron_efficiency_g50"] == only["hadron_efficiency_g50"]
     assert some["hadron_rate_per_min_g50"] > only["hadron_rate_per_min_g50"]
@@ -191,7 +212,10 @@ def test_roc_band_knows_weights():
     at = np.geomspace(0.02, 1.0, 20)
 
     def band(p, **weights):
-        samplers = [ShowerBootstrap(np.arange(len(v)), 20, np.random.SeedSequence(1)) for v in (gamma, p)]
+        samplers = [
+            ShowerBootstrap.draw(np.arange(len(v)), 20, np.random.SeedSequence(1)).sets(np.arange(len(v)))
+            for v in (gamma, p)
+        ]
         return roc_band(gamma, p, *samplers, at, **weights)[0]
 
     assert band(proton, proton_weight=weight) == pytest.approx(band(np.repeat(proton, weight)))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from magicnn.evaluation.classification import classification_statistic
+from magicnn.evaluation.classification import Labelled, classify
 from magicnn.evaluation.comparison import compare, geometric_mean
 from magicnn.evaluation.energy import energy_statistic
-from magicnn.evaluation.intervals import ShowerBootstrap
+from magicnn.evaluation.resampling import ShowerBootstrap, resample
 
 
 def test_paired_auc_difference_is_sharper_than_two_separate_ones():
@@ -12,10 +12,10 @@ def test_paired_auc_difference_is_sharper_than_two_separate_ones():
     common = rng.normal(size=2000)
     gamma_a, gamma_b = (1.0 + common[:1000] + 0.1 * rng.normal(size=1000) for _ in range(2))
     proton_a, proton_b = (common[1000:] + 0.1 * rng.normal(size=1000) for _ in range(2))
-    samplers = [ShowerBootstrap(np.arange(1000), 200, np.random.SeedSequence(k)) for k in (1, 2)]
-    fold = np.arange(1000) % 2
+    showers = np.arange(1000)
+    sets = [ShowerBootstrap.draw(showers, 200, np.random.SeedSequence(k)).sets(showers) for k in (1, 2)]
     (a, ra), (b, rb) = (
-        ShowerBootstrap.apply(classification_statistic(g, p, fold, fold, ()), *samplers)
+        classify(*(Labelled(v, showers % 2, np.ones(1000)) for v in (g, p)), sets, ())
         for g, p in ((gamma_a, proton_a), (gamma_b, proton_b))
     )
     found = compare(a[0], b[0], ra[:, 0], rb[:, 0], how="difference")
@@ -29,8 +29,8 @@ def test_paired_auc_difference_is_sharper_than_two_separate_ones():
 def test_ratio_of_resolutions_is_that_of_the_widths():
     rng = np.random.default_rng(2)
     narrow, wide = rng.normal(0, 0.1, 3000), rng.normal(0, 0.15, 3000)
-    sampler = ShowerBootstrap(np.arange(3000), 200, np.random.SeedSequence(3))
-    (a, ra), (b, rb) = (ShowerBootstrap.apply(energy_statistic(e), sampler) for e in (wide, narrow))
+    sets = ShowerBootstrap.draw(np.arange(3000), 200, np.random.SeedSequence(3)).sets(np.arange(3000))
+    (a, ra), (b, rb) = (resample(energy_statistic(e), sets) for e in (wide, narrow))
     found = compare(a[1], b[1], ra[:, 1], rb[:, 1], how="ratio")
     assert found.value == pytest.approx(1.5, rel=0.08)
     assert found.parity == 1.0

@@ -5,10 +5,11 @@ from hypothesis import strategies as st
 
 from magicnn.evaluation.binning import ENERGY_EDGES_GEV, in_range, ranges
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic, threshold_statistic
+from magicnn.evaluation.resampling import Resampled, ShowerBootstrap, resample
 
 
 def measured(errors):
-    row = energy_statistic(errors)(np.ones((1, len(errors)), dtype=np.int32))[0]
+    row = energy_statistic(errors)(Resampled.whole(len(errors)))[0]
     return dict(zip(ENERGY_METRICS, row, strict=True))
 
 
@@ -58,12 +59,9 @@ def test_nothing_and_one_event():
 
 
 def test_bootstrap_of_the_fit_scatters_as_the_theory_says():
-    from magicnn.evaluation.intervals import ShowerBootstrap
-
     errors = np.random.default_rng(4).normal(0.0, 0.2, size=2000)
-    _, sets = ShowerBootstrap.apply(
-        energy_statistic(errors), ShowerBootstrap(np.arange(2000), 300, np.random.SeedSequence(1))
-    )
+    drawn = ShowerBootstrap.draw(np.arange(2000), 300, np.random.SeedSequence(1)).sets(np.arange(2000))
+    _, sets = resample(energy_statistic(errors), drawn)
     scatter = dict(zip(ENERGY_METRICS, sets.std(axis=0), strict=True))
     assert scatter["bias_mean"] == pytest.approx(0.2 / np.sqrt(2000), rel=0.15)
     assert scatter["resolution_rms"] == pytest.approx(0.2 / np.sqrt(4000), rel=0.15)
@@ -86,12 +84,12 @@ def test_threshold_is_the_peak_of_a_log_normal():
     log_energy = rng.normal(np.log10(120.0), 0.3, size=100_000)
     # per linear interval the peak of a log-normal lies at its median times exp(-variance)
     statistic = threshold_statistic(10**log_energy, 10**log_energy)
-    assert statistic(np.ones((1, 100_000), np.int32))[0, 0] == pytest.approx(120.0, rel=0.03)
+    assert statistic(Resampled.whole(100_000))[0, 0] == pytest.approx(120.0, rel=0.03)
     statistic = threshold_statistic(10**log_energy, np.ones(100_000))
     moved = 120.0 * np.exp(-((0.3 * np.log(10)) ** 2))
-    assert statistic(np.ones((1, 100_000), np.int32))[0, 0] == pytest.approx(moved, rel=0.05)
+    assert statistic(Resampled.whole(100_000))[0, 0] == pytest.approx(moved, rel=0.05)
 
 
 def test_threshold_needs_events():
-    assert np.isnan(threshold_statistic(np.full(5, 100.0), np.ones(5))(np.ones((1, 5), np.int32))[0, 0])
-    assert np.isnan(threshold_statistic(np.empty(0), np.empty(0))(np.ones((1, 0), np.int32))[0, 0])
+    assert np.isnan(threshold_statistic(np.full(5, 100.0), np.ones(5))(Resampled.whole(5))[0, 0])
+    assert np.isnan(threshold_statistic(np.empty(0), np.empty(0))(Resampled.whole(0))[0, 0])

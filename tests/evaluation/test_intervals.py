@@ -1,15 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from magicnn.evaluation.intervals import (
     CONFIDENCE,
-    ShowerBootstrap,
     effective_number,
     percentile_interval,
-    resampled_quantiles,
     wilson_interval,
 )
 
@@ -61,58 +56,9 @@ def test_wilson_with_effective_number_covers_for_re_used_showers():
     assert inside / 600 == pytest.approx(CONFIDENCE, abs=0.06)
 
 
-def test_bootstrap_of_a_mean_has_the_standard_error_and_covers():
-    rng = np.random.default_rng(4)
-    inside = []
-    for trial in range(200):
-        values = rng.normal(size=150)
-        sampler = ShowerBootstrap(np.arange(150), 200, np.random.SeedSequence(trial))
-        value, sets = ShowerBootstrap.apply(lambda w, v=values: (w @ v / w.sum(axis=1))[:, None], sampler)
-        assert value[0] == pytest.approx(values.mean())
-        low, high = percentile_interval(sets[:, 0])
-        inside.append(low <= 0.0 <= high)
-    assert np.mean(inside) == pytest.approx(CONFIDENCE, abs=0.1)
-    assert sets.std() == pytest.approx(values.std() / np.sqrt(150), rel=0.2)
-
-
-def test_bootstrap_resamples_whole_showers_and_repeats():
-    shower = np.repeat(np.arange(40), 5)
-    sampler = ShowerBootstrap(shower, 25, np.random.SeedSequence(5))
-    sets = np.concatenate(list(sampler.multiplicities(7)))
-    assert sets.shape == (25, 200)
-    assert (sets.reshape(25, 40, 5) == sets.reshape(25, 40, 5)[:, :, :1]).all()
-    assert (sets.sum(axis=1) == 200).all()
-    again = np.concatenate(list(sampler.multiplicities(25)))
-    np.testing.assert_array_equal(sets, again)
-
-
-def test_bootstrap_of_an_empty_sample_is_nan():
-    sampler = ShowerBootstrap(np.empty(0, dtype=np.int64), 20, np.random.SeedSequence(0))
-    value, sets = ShowerBootstrap.apply(lambda w: np.full((len(w), 1), np.nan), sampler)
-    assert np.isnan(value[0])
-    assert np.isnan(percentile_interval(sets)).all()
-
-
 def test_percentile_interval_of_a_uniform_grid_and_of_infinities():
     low, high = percentile_interval(np.arange(1001) / 1000)
     assert (low, high) == (pytest.approx(0.1587, abs=1e-3), pytest.approx(0.8413, abs=1e-3))
     low, high = percentile_interval(np.r_[np.arange(60.0), np.full(40, np.inf)])
     assert low == pytest.approx(15, abs=1)
     assert np.isnan(high)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    values=hnp.arrays(np.float64, st.integers(1, 12), elements=st.floats(-5, 5)),
-    data=st.data(),
-)
-def test_resampled_quantiles_are_those_of_the_values_written_out(values, data):
-    counts = data.draw(hnp.arrays(np.int32, (3, len(values)), elements=st.integers(0, 3)))
-    ascending = np.sort(values)
-    wanted = [0.0, 0.16, 0.5, 0.84, 1.0]
-    found = resampled_quantiles(ascending, counts, wanted)
-    for row, count in zip(found, counts, strict=True):
-        if count.sum() == 0:
-            assert np.isnan(row).all()
-        else:
-            np.testing.assert_allclose(row, np.quantile(np.repeat(ascending, count), wanted), atol=1e-12)
