@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from magicnn.pipeline.speed import Measure
 
-__all__ = ["bench", "features", "read", "simulate"]
+__all__ = ["bench", "evaluate", "features", "read", "simulate"]
 
 bench = typer.Typer(
     name="bench",
@@ -67,6 +67,17 @@ def read(
     _tell(found, MEASURES, json)
     for key in found["left_out"]:
         typer.echo(f"not measured without --oracle-python: {MEASURES[key].text}")
+
+
+def evaluate(
+    json: _Json = None,
+    repeat: _Repeat = 1,
+    events: Annotated[int, typer.Option(min=1000, help="Events in all, over particles and zenith ranges.")] = 1_000_000,
+) -> None:
+    """Measure the evaluation of three methods on generated predictions in four zenith ranges, with intervals."""
+    from magicnn.pipeline.evaluation_speed import MEASURES, measure
+
+    _tell(measure(n_events=events, repeat=repeat), MEASURES, json)
 
 
 def _tell(found: dict[str, Any], measures: Mapping[str, Measure], json: Path | None) -> None:

@@ -37,6 +37,7 @@ def evaluate(
     from magicnn.evaluation import EvaluationSettings
     from magicnn.evaluation import evaluate as judge
     from magicnn.evaluation.samples import role_of
+    from magicnn.evaluation.verdict import verdict_lines
     from magicnn.io import load_predictions
     from magicnn.predictions import PredictionTable
 
@@ -58,5 +59,8 @@ def evaluate(
     there = [name for name in ("metrics.ecsv", "metrics.json") if (output / name).exists()]
     if there and not overwrite:
         raise InputError(f"{output / there[0]} is there already; give another --output, or --overwrite")
-    for path in judge(tables, settings).save(output):
+    metrics = judge(tables, settings)
+    for line in verdict_lines(metrics):
+        typer.echo(line)
+    for path in metrics.save(output):
         typer.echo(path)

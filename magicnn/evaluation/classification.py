@@ -145,18 +145,17 @@ def classify(
     Notes
     -----
     Cuts are set at values that occur. With more than 2048 distinct values the replicates are computed on that many
-    quantiles of them, and shifted by the difference that this makes for the events themselves.
+    quantiles of them, and cut at the one that comes closest to the wanted efficiency.
     """
     levels = np.unique(np.concatenate([gamma.gammaness, proton.gammaness]))
     whole = [Resampled.whole(len(s.shower)) for s in sets]
-    exact = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background)
+    exact = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background, is_exact=True)
     value = exact(*whole)[0]
     if len(levels) <= _MOST_LEVELS:
         return value, exact(*sets)
     levels = _thinned(levels, gamma.gammaness, proton.gammaness)
-    coarse = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background)
-    shift = value - coarse(*whole)[0]
-    return value, coarse(*sets) + np.where(np.isfinite(shift), shift, 0.0)
+    coarse = _Statistic(gamma, proton, source, levels, gamma_efficiencies, min_background, is_exact=False)
+    return value, coarse(*sets)
 
 
 def _thinned(levels: Floats, *scores: Floats) -> Floats:
@@ -189,10 +188,13 @@ class _Statistic:
         levels: Floats,
         efficiencies: Sequence[float],
         min_background: int | None,
+        *,
+        is_exact: bool,
     ) -> None:
         self.gamma, self.proton, self.levels = gamma, proton, levels
         self.source = source if proton.rate_hz is not None else None
         self.efficiencies, self.min_background = efficiencies, min_background
+        self.is_exact = is_exact
         self.is_counted = (proton.weight > 0.0).astype(np.float64)
 
     def __call__(self, of_gammas: Resampled, of_protons: Resampled, of_source: Resampled | None = None) -> Floats:
@@ -211,7 +213,7 @@ class _Statistic:
             found = [auc, *self._probabilities(of_gammas, of_protons, n_g + n_p), f1]
             found = [np.where(n_g * n_p > 0, values, np.nan) for values in found]
             found += [all_g[:, fixed] / n_g, all_p[:, fixed] / n_p]
-            cuts = [[_keeping(left_g[:, f], e) for f in (0, 1)] for e in self.efficiencies]
+            cuts = [[self._keeping(left_g[:, f], e) for f in (0, 1)] for e in self.efficiencies]
             if self.min_background is not None:
                 counted = left_p
                 if not np.array_equal(self.is_counted, proton.weight):
@@ -227,6 +229,14 @@ class _Statistic:
         """Level that each event reaches, [N]."""
         place: Ints = np.searchsorted(self.levels, scores, side="right").astype(np.int64) - 1
         return np.maximum(place, 0)
+
+    def _keeping(self, left: Floats, efficiency: float) -> Ints:
+        """Highest level that keeps a share of the gammas, or among thinned levels the closest; -1 without gammas."""
+        # the closest level lies above the last one whose distance to the next is bisected above the share
+        kept = left[:, :-1] if self.is_exact else 0.5 * (left[:, :-1] + left[:, 1:])
+        n_enough = np.sum(kept >= efficiency * left[:, :1] * (1.0 - 1e-12), axis=1)
+        level = n_enough - 1 if self.is_exact else np.minimum(n_enough, len(self.levels) - 1)
+        return np.where(left[:, 0] > 0, level, -1)
 
     def _probabilities(self, of_gammas: Resampled, of_protons: Resampled, total: Floats) -> list[Floats]:
         """Log loss, Brier score and calibration error of the sample as it stands, [b] each."""
@@ -251,12 +261,6 @@ class _Statistic:
         gammas = _survivors(of_source, self._place(self.source.gammaness), n_levels, None, rate) if n_levels else None
         protons = _survivors(of_protons, at_p, n_levels, self.proton.fold, self.proton.rate_hz)
         return (protons[:, 0], protons) if gammas is None else (gammas[:, 0], protons)
-
-
-def _keeping(left: Floats, efficiency: float) -> Ints:
-    """Highest level that keeps a share of the gammas, [b]; -1 without gammas."""
-    enough = left[:, :-1] >= efficiency * left[:, :1] * (1.0 - 1e-12)
-    return np.where(left[:, 0] > 0, enough.sum(axis=1) - 1, -1)
 
 
 def _best_q(left_g: Floats, left_p: Floats, n_left_p: Floats, min_background: int) -> Ints:

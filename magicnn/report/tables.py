@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from magicnn.evaluation.binning import Range
 from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
+from magicnn.evaluation.verdict import CLEAR_SIGMA, better_by, comparison_of, error_digits
 from magicnn.report.inputs import ReportInputs
 
 __all__ = [
@@ -25,11 +26,9 @@ __all__ = [
     "verdict_sentences",
 ]
 
-_TWO_DIGITS_BELOW = 3.55
 _TYPICAL_ENERGY_GEV = 500.0  # the bin in the sentences of the summary lies next to it
 _ASYMMETRIC = 1.6  # bootstrap intervals that differ by less are within their own noise
 
-_CLEAR_SIGMA = 2.0
 _NOT_DISTINGUISHABLE = "not distinguishable"
 
 MISSING = Markup('<span class="missing">–</span>')
@@ -114,7 +113,7 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
             _figures(value)
         )
     below, above = max(0.0, value - low), max(0.0, high - value)
-    digits = _digits(max(below, above))
+    digits = error_digits(max(below, above))
     number, minus, plus = (_fixed(v, digits) for v in (value, below, above))
     if minus == plus or max(below, above) < _ASYMMETRIC * min(below, above):
         error = _fixed(0.5 * (below + above), digits)
@@ -123,12 +122,6 @@ def interval(row: MetricRow | None, scale: float = 1.0) -> Markup:
         '<span class="number">{}<span class="errors">'
         '<span class="error">+{}</span><span class="error">−{}</span></span></span>'
     ).format(number, plus, minus)
-
-
-def _digits(error: float) -> int:
-    """Decimals that show one or two digits of an error, by the rule of the Particle Data Group."""
-    power = math.floor(math.log10(error))
-    return max(0, min(6, (1 if error / 10.0**power < _TWO_DIGITS_BELOW else 0) - power))
 
 
 def _decimals(value: float) -> int:
@@ -298,13 +291,12 @@ def verdict_sentences(metrics: MetricsTable, zenith_deg: Range) -> list[Verdict]
     for a, b in (tuple(pair) for pair in metrics.settings.get("comparisons", ())):
         difference = metrics.row(f"{a} vs {b}", "auc_difference", zenith_deg)
         if difference is not None:
-            state, words, n_sigma = _standing(metrics, difference, 0.0)
-            text = Markup("ROC AUC: {} {} against {} {}; difference {}, {}.").format(
+            state, words, n_sigma = _standing(metrics, difference)
+            text = Markup("ROC AUC: {} {} against {} {}; {}.").format(
                 a,
                 interval(metrics.row(a, "auc", zenith_deg)),
                 b,
                 interval(metrics.row(b, "auc", zenith_deg)),
-                interval(difference),
                 words,
             )
             sentences.append(Verdict(text, state, n_sigma))
@@ -314,34 +306,19 @@ def verdict_sentences(metrics: MetricsTable, zenith_deg: Range) -> list[Verdict]
     return sentences
 
 
-def _standing(metrics: MetricsTable, row: MetricRow, parity: float) -> tuple[str, str, float]:
-    found = metrics.select(
-        method=row.method, metric=f"{row.metric}_sigma", zenith_deg=(row.zenith_min_deg, row.zenith_max_deg)
-    )
-    same = [r for r in found if _same_bin(r, row)]
-    sigma = same[0].value if same else math.nan
-    first = row.method.split(" vs ")[0]
-    if not (math.isfinite(row.value) and sigma > 0.0):
-        return "open", "which is too few events to tell", math.nan
-    distance = (row.value - parity) / sigma
-    if distance >= _CLEAR_SIGMA:
-        return "better", f"{first} better by {distance:.1f} standard deviations", distance
-    if distance > -_CLEAR_SIGMA:
-        return "par", f"{_NOT_DISTINGUISHABLE} ({_fixed(distance, 1)} standard deviations)", distance
-    return "worse", f"{first} worse by {-distance:.1f} standard deviations", distance
-
-
-def _same_bin(a: MetricRow, b: MetricRow) -> bool:
-    return all(
-        x == y or (math.isnan(x) and math.isnan(y))
-        for x, y in ((a.energy_min_gev, b.energy_min_gev), (a.energy_max_gev, b.energy_max_gev))
-    )
+def _standing(metrics: MetricsTable, row: MetricRow) -> tuple[str, str, float]:
+    found = comparison_of(metrics, row)
+    first, distance = row.method.split(" vs ")[0], found.significance
+    if not math.isfinite(found.value) or math.isnan(distance):
+        return "open", better_by(first, found), math.nan
+    state = "better" if distance >= CLEAR_SIGMA else "par" if distance > -CLEAR_SIGMA else "worse"
+    return state, better_by(first, found), distance
 
 
 def _energy_sentence(metrics: MetricsTable, zenith_deg: Range, a: str, b: str, mean: MetricRow) -> Verdict:
     threshold = metrics.row("trigger", "energy_threshold_gev", zenith_deg)
     least = metrics.settings.get("comparison_min_events", 0)
-    state, words, n_sigma = _standing(metrics, mean, 1.0)
+    state, words, n_sigma = _standing(metrics, mean)
     if state == "open":
         text = Markup("Energy resolution of {} against {}: no energy bin above threshold has {} events.").format(
             a, b, least

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from magicnn.cli import app
-from magicnn.pipeline import feature_speed, reading_speed
+from magicnn.pipeline import evaluation_speed, feature_speed, reading_speed
 from magicnn.pipeline.simulation_speed import MEASURES
 
 
@@ -92,3 +92,13 @@ def test_a_python_without_the_event_loop_is_named(tmp_path):
     done = run(*words, what="read")
     assert done.exit_code == 2
     assert "cannot measure with it" in " ".join(done.output.split())
+
+
+def test_evaluation_is_measured_in_time_and_memory(tmp_path):
+    done = run("--events", 1200, "--json", tmp_path / "speed.json", what="evaluate")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "speed.json").read_text())["measures"]
+    assert set(found) == set(evaluation_speed.MEASURES)
+    assert found["evaluate_s"]["target"] == 120.0
+    assert 0.05 < found["peak_memory_gib"]["value"] < 4.0
+    assert found["evaluate_s"]["value"] > 0.0

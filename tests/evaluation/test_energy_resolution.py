@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from magicnn.evaluation.binning import ENERGY_EDGES_GEV, in_range, ranges
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic, threshold_statistic
+from magicnn.evaluation.intervals import CONFIDENCE
 from magicnn.evaluation.resampling import Resampled, ShowerBootstrap, resample
 
 
@@ -20,6 +21,7 @@ def test_gaussian_errors_give_their_bias_and_width_in_every_definition():
         assert found[name] == pytest.approx(0.05, abs=2e-3)
     for name in ("resolution_half68", "resolution_rms", "resolution_gauss"):
         assert found[name] == pytest.approx(0.16, rel=1e-2)
+    assert found["outlier_fraction"] == pytest.approx(0.0027, abs=6e-4)  # beyond three standard deviations
 
 
 def test_tails_widen_the_rms_but_hardly_the_core():
@@ -76,7 +78,20 @@ def test_every_definition_follows_a_shift_and_a_scale(shift, scale, seed):
     before, after = measured(errors), measured(shift + scale * errors)
     for name, value in before.items():
         expected = shift + scale * value if name.startswith("bias") else scale * value
+        if name == "outlier_fraction":
+            expected = value
+        if name == "resolution_abs68":  # of the error itself, bias and all
+            expected = np.quantile(np.abs(shift + scale * errors), CONFIDENCE)
         assert after[name] == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+def test_an_event_of_weight_n_counts_as_n_events():
+    rng = np.random.default_rng(6)
+    errors, weights = rng.normal(0.1, 0.2, 400), rng.integers(1, 4, 400)
+    whole = Resampled.whole(400)
+    weighted = dict(zip(ENERGY_METRICS, energy_statistic(errors, weights.astype(float))(whole)[0], strict=True))
+    for name, value in measured(np.repeat(errors, weights)).items():
+        assert weighted[name] == pytest.approx(value, rel=1e-5 if "gauss" in name else 1e-9)
 
 
 def test_threshold_is_the_peak_of_a_log_normal():

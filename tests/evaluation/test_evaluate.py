@@ -59,10 +59,16 @@ def test_numbers_are_those_of_the_events(tables, metrics):
 
 def test_every_number_has_an_interval_around_it(metrics):
     for row in metrics.rows:
-        if np.isfinite(row.value) and not row.metric.endswith("_sigma") and row.n_events > 50:
+        if (
+            np.isfinite(row.value)
+            and not row.metric.endswith(("_sigma", "reliability_gammaness"))
+            and row.n_events > 50
+        ):
             if row.metric.startswith("q_") and np.isnan(row.high):
                 assert row.low <= row.value  # sets without background: no upper limit
                 continue
+            if row.metric.startswith("purity_") and np.isnan([row.low, row.high]).all():
+                continue  # most sets without background: no interval
             assert row.low <= row.high
             if row.metric in ("auc", "resolution_half68") or "efficiency" in row.metric:
                 width = row.high - row.low
@@ -207,3 +213,59 @@ def test_settings_are_checked():
     for wrong in ((), ((35.0, 5.0),), ((5.0, 5.0),), ((5.0, np.nan),)):
         with pytest.raises(ValueError, match="zenith range"):
             EvaluationSettings(zenith_bins_deg=wrong)
+
+
+def test_size_impact_and_the_other_energy_have_bins_of_their_own(tables):
+    def described(table, seed):
+        rng = np.random.default_rng(seed)
+        return table.with_columns(
+            size_min_pe=rng.uniform(50.0, 400.0, len(table)), true_impact_max_m=rng.uniform(0.0, 200.0, len(table))
+        )
+
+    known = {m: [described(t, k) for k, t in enumerate(many)] for m, many in tables.items()}
+    settings = EvaluationSettings(
+        n_replicates=20, zenith_bins_deg=(RANGE,), size_edges_pe=(50, 200, 400), impact_edges_m=(0, 100, 200)
+    )
+    found = evaluate(known, settings)
+    for metric in ("resolution_rms", "angular_resolution_95", "auc", "purity_g70"):
+        sizes = found.select(method="CNN", metric=f"{metric}_by_size", zenith_deg=RANGE)
+        assert [(r.bin_min, r.bin_max) for r in sizes] == [(50.0, 200.0), (200.0, 400.0)]
+        assert all(np.isfinite(r.value) and np.isnan(r.energy_min_gev) for r in sizes)
+    table, valid = known["CNN"][0], np.logical_and.reduce([known[m][0]["is_valid"] for m in known])
+    near = valid & (table["true_impact_max_m"] < 100.0)
+    row = found.select(method="CNN", metric="bias_mean_by_impact", zenith_deg=RANGE)[0]
+    assert row.n_events == near.sum()
+    assert row.value == pytest.approx(np.mean(table["reco_energy_gev"][near] / table["true_energy_gev"][near] - 1))
+    assert found.select(metric="purity_g70_by_impact") == []  # not known for real events
+    # the plain names mean what they meant
+    plain = evaluate(tables, settings)
+    for metric in ("auc", "resolution_half68", "angular_resolution_68", "purity_g70"):
+        key = {"method": "CNN", "metric": metric, "zenith_deg": RANGE}
+        assert [r.value for r in found.select(**key)] == pytest.approx(
+            [r.value for r in plain.select(**key)], nan_ok=True
+        )
+
+
+def test_migration_and_reliability_are_shares(metrics, tables):
+    rows = metrics.select(method="LUT", metric="migration", zenith_deg=RANGE, energy_gev=(299.0, 475.0))
+    assert len(rows) == len(ENERGY_EDGES_GEV) - 1
+    valid = np.logical_and.reduce([tables[m][0]["is_valid"] for m in tables])
+    true, reco = (tables["LUT"][0][n][valid] for n in ("true_energy_gev", "reco_energy_gev"))
+    inside = (true >= 299) & (true < 475)
+    for row in rows:
+        expected = np.mean((reco[inside] >= row.bin_min) & (reco[inside] < row.bin_max))
+        assert row.value == pytest.approx(expected)
+    shares = metrics.select(method="CNN", metric="reliability", zenith_deg=RANGE)
+    means = metrics.select(method="CNN", metric="reliability_gammaness", zenith_deg=RANGE)
+    n = np.array([r.n_events for r in shares])
+    error = np.sum(n * np.abs([a.value - b.value for a, b in zip(shares, means, strict=True)])) / n.sum()
+    assert n.sum() == metrics.row("CNN", "auc", RANGE).n_events
+    assert error == pytest.approx(metrics.row("CNN", "ece", RANGE).value)
+
+
+def test_angular_resolution_is_the_same_for_methods_that_share_the_direction(metrics):
+    rows = [metrics.row(m, "angular_resolution_68", RANGE) for m in ("CNN", "forest", "LUT")]
+    assert len({r.value for r in rows}) == 1
+    assert metrics.row("CNN vs forest", "angular_resolution_68_ratio", RANGE).value == 1.0
+    thirds = [metrics.row("CNN", f"angular_resolution_{k}", RANGE).value for k in (39, 68, 95)]
+    assert thirds == sorted(thirds)

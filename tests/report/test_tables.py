@@ -97,10 +97,15 @@ def table_with(difference, sigma):
 @pytest.mark.parametrize(
     ("difference", "state", "words", "label"),
     [
-        (0.007, "better", "CNN better by 2.3 standard deviations", "better, 2.3 σ"),
-        (0.001, "par", "not distinguishable (0.3 standard deviations)", "not distinguishable, 0.3 σ"),
-        (-0.002, "par", "not distinguishable (−0.7 standard deviations)", "not distinguishable, −0.7 σ"),
-        (-0.009, "worse", "CNN worse by 3.0 standard deviations", "worse, −3.0 σ"),
+        (0.007, "better", "CNN better by 0.0070 ± 0.0030 (2.3 standard deviations)", "better, 2.3 σ"),
+        (0.001, "par", "not distinguishable, 0.0010 ± 0.0030 (0.3 standard deviations)", "not distinguishable, 0.3 σ"),
+        (
+            -0.002,
+            "par",
+            "not distinguishable, −0.0020 ± 0.0030 (−0.7 standard deviations)",
+            "not distinguishable, −0.7 σ",
+        ),
+        (-0.009, "worse", "CNN worse by 0.0090 ± 0.0030 (3.0 standard deviations)", "worse, −3.0 σ"),
         (NAN, "open", "too few events", "open"),
     ],
 )
