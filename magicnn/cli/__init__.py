@@ -14,9 +14,9 @@ import typer
 from magicnn import __version__
 from magicnn.cli.baseline import baseline
 from magicnn.cli.bench import bench
+from magicnn.cli.bench import evaluate as bench_evaluate
 from magicnn.cli.bench import features as bench_features
 from magicnn.cli.bench import read as bench_read
-from magicnn.cli.bench import evaluate as bench_evaluate
 from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
