@@ -115,7 +115,7 @@ def _events(
     shower = np.repeat(np.arange(n_showers), _REUSE)
     low, high = production.energy_min_gev, production.energy_max_gev
     cosine = np.cos(np.radians([production.zenith_max_deg, production.zenith_min_deg]))
-    zenith = np.degrees(np.arccos(rng.uniform(*cosine, n_showers)))[shower]
+    zenith = np.degrees(np.arccos(rng.uniform(cosine[0], cosine[1], n_showers)))[shower]
     azimuth = rng.uniform(0.0, 360.0, n_showers)[shower]
     radius = np.sqrt(rng.uniform(production.viewcone_min_deg**2, production.viewcone_max_deg**2 + 1e-12, n))
     turn = rng.uniform(0.0, 2.0 * np.pi, n)
