@@ -26,9 +26,10 @@ from magicnn.baselines import fitting, learners
 from magicnn.baselines.fitting import fit_classifier, fit_regressor
 from magicnn.baselines.learners import LEARNERS, ClassicalSettings
 from magicnn.errors import InputError, MagicnnError
-from magicnn.evaluation.classification import classification_metrics, classification_statistic, cut_name, roc_band
+from magicnn.evaluation.classification import Labelled, classification_metrics, classify, cut_name, roc_band
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic
-from magicnn.evaluation.intervals import ShowerBootstrap, percentile_interval
+from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.resampling import ShowerBootstrap, resample
 from magicnn.runs import content_hash, progress, read_json, seed_sequence, write_json
 from magicnn.splits import split_by_shower
 
@@ -189,14 +190,14 @@ def judged_energy(sample: Sample, method: str, settings: ClassicalSettings, fold
 def separation_numbers(sample: Sample, gammaness: Floats, n_replicates: int, seed: int) -> Row:
     """Compute AUC and acceptances, each as (value, low, high)."""
     g, p = gammaness[sample.is_gamma], gammaness[~sample.is_gamma]
-    resampled = [
-        ShowerBootstrap(np.unique(sample.shower[kind], return_inverse=True)[1], n_replicates, seed_sequence(seed, text))
-        for kind, text in ((sample.is_gamma, "gammas"), (~sample.is_gamma, "hadrons"))
-    ]
-    # cuts are found with one half of the showers and applied to the other
-    half = [split_by_shower(sample.shower[kind], (0.5, 0.5), seed=seed) for kind in (sample.is_gamma, ~sample.is_gamma)]
-    statistic = classification_statistic(g, p, half[0], half[1], GAMMA_ACCEPTANCE)
-    value, replicates = ShowerBootstrap.apply(statistic, *resampled)
+    classes, resampled = [], []
+    for score, kind, text in ((g, sample.is_gamma, "gammas"), (p, ~sample.is_gamma, "hadrons")):
+        shower = sample.shower[kind]
+        # cuts are found with one half of the showers and applied to the other
+        half = split_by_shower(shower, (0.5, 0.5), seed=seed)
+        classes.append(Labelled(score, half, np.ones(len(score))))
+        resampled.append(ShowerBootstrap.draw(shower, n_replicates, seed_sequence(seed, text)).sets(shower))
+    value, replicates = classify(classes[0], classes[1], resampled, GAMMA_ACCEPTANCE)
     found = dict(zip(classification_metrics(GAMMA_ACCEPTANCE), _with_interval(value, replicates), strict=True))
     numbers = {"auc": found["auc"]}
     numbers |= {f"hadrons at {e:g}": found[f"hadron_efficiency_{cut_name(e)}"] for e in GAMMA_ACCEPTANCE}
@@ -206,10 +207,8 @@ def separation_numbers(sample: Sample, gammaness: Floats, n_replicates: int, see
 
 def energy_numbers(sample: Sample, energy: Floats, n_replicates: int, seed: int) -> Row:
     """Bias and resolution over all energies, each as (value, low, high)."""
-    index = np.unique(sample.shower, return_inverse=True)[1]
-    bootstrap = ShowerBootstrap(index, n_replicates, seed_sequence(seed, "energy"))
-    statistic = energy_statistic(energy_errors(energy, sample.true_energy_gev))
-    value, replicates = ShowerBootstrap.apply(statistic, bootstrap)
+    sets = ShowerBootstrap.draw(sample.shower, n_replicates, seed_sequence(seed, "energy")).sets(sample.shower)
+    value, replicates = resample(energy_statistic(energy_errors(energy, sample.true_energy_gev)), sets)
     return dict(zip(ENERGY_METRICS, _with_interval(value, replicates), strict=True))
 
 
