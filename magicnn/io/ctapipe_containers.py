@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.array import MAGIC_TELESCOPES
-from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
+from magicnn.io.ctapipe_subarray import telescope_numbers
 from magicnn.io.ctapipe_truth import primary_ids
 from magicnn.io.eventset import EventSet
 from magicnn.io.mars_thrown import thrown_sample
 
-__all__ = ["POINTING_BITS", "EventMaker", "subarray_of"]
+__all__ = ["POINTING_BITS", "EventMaker"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,87 +29,6 @@ Ints = NDArray[np.int64]
 POINTING_BITS = 20
 """An observation block of a run with several pointings is numbered run x 2^20 + number of the pointing; the product
 stays exact as a double precision number, into which tables turn it when they are joined."""
-
-_MIRROR_AREA_M2 = 239.0
-_N_TILES = 964
-
-
-def subarray_of(meta: EventMeta, *, where: str) -> Any:
-    """Describe the telescopes of an event set.
-
-    Parameters
-    ----------
-    meta : EventMeta
-        Of the event set.
-    where : str
-        Names it in errors.
-
-    Returns
-    -------
-    ctapipe.instrument.SubarrayDescription
-        M1 and M2 with the numbers 1 and 2.
-
-    Raises
-    ------
-    InputError
-        These are not the telescopes of MAGIC.
-    """
-    import astropy.units as u
-    from astropy.coordinates import EarthLocation
-    from ctapipe.coordinates import CameraFrame
-    from ctapipe.instrument import (
-        CameraDescription,
-        CameraGeometry,
-        CameraReadout,
-        OpticsDescription,
-        ReflectorShape,
-        SizeType,
-        SubarrayDescription,
-        TelescopeDescription,
-    )
-
-    camera, array = meta.camera, meta.layout
-    if camera.fingerprint != Camera.magic().fingerprint or not set(meta.telescopes) <= set(MAGIC_TELESCOPES):
-        raise InputError(
-            f"{where}: events of {', '.join(meta.telescopes)} with {camera.name}; ctapipe reads the event sets of "
-            "MAGIC's telescopes only, and those of others from the files that they were converted from"
-        )
-    focal, effective = camera.focal_length_m * u.m, camera.effective_focal_length_m * u.m
-    first = camera.neighbours[0][camera.neighbours[0] >= 0][0]
-    direction = np.arctan2(camera.y_m[first] - camera.y_m[0], camera.x_m[first] - camera.x_m[0])
-    geometry = CameraGeometry(
-        camera.name,
-        pix_id=np.arange(camera.n_pixels),
-        pix_x=camera.x_m * u.m,
-        pix_y=camera.y_m * u.m,
-        pix_area=np.full(camera.n_pixels, camera.pixel_area_m2) * u.m**2,
-        pix_type="hexagon",
-        pix_rotation=np.degrees(direction) % 60.0 * u.deg,
-        neighbors=[[int(i) for i in around if i >= 0] for around in camera.neighbours],
-        frame=CameraFrame(focal_length=effective),
-    )
-    gsps = meta.sampling_gsps or np.nan
-    readout = CameraReadout(
-        camera.name,
-        sampling_rate=gsps * u.GHz,
-        reference_pulse_shape=np.ones((1, 1)),  # only waveforms would need it
-        reference_pulse_sample_width=1.0 * u.ns,
-        n_channels=1,
-        n_pixels=camera.n_pixels,
-        n_samples=round(meta.window_ns * gsps) if meta.window_ns and meta.sampling_gsps else 0,
-    )
-    optics = OpticsDescription(
-        "MAGIC", SizeType.LST, 1, focal, effective, _MIRROR_AREA_M2 * u.m**2, _N_TILES, ReflectorShape.PARABOLIC
-    )
-    described = CameraDescription(camera.name, geometry, readout)
-    tel_ids = [MAGIC_TELESCOPES.index(name) + 1 for name in meta.telescopes]
-    site = array.site
-    return SubarrayDescription(
-        "MAGIC",
-        {tel_id: np.array(place) * u.m for tel_id, place in zip(tel_ids, array.positions_m, strict=True)},
-        {tel_id: TelescopeDescription("MAGIC", optics, described) for tel_id in tel_ids},
-        EarthLocation(site.longitude_deg * u.deg, site.latitude_deg * u.deg, array.ground_m * u.m),
-    )
 
 
 class EventMaker:
@@ -136,9 +54,8 @@ class EventMaker:
 
     def __init__(self, events: EventSet, subarray: Any) -> None:
         self._meta = events.meta
-        self._places = {
-            tel_id: events.meta.telescopes.index(MAGIC_TELESCOPES[tel_id - 1]) for tel_id in subarray.tel_ids
-        }
+        numbers = telescope_numbers(events.meta)
+        self._places = {tel_id: numbers.index(tel_id) for tel_id in subarray.tel_ids}
         self._fill = _fill_unusable(subarray)
         columns = events.columns(["run_id", "pointing_zenith_deg", "pointing_azimuth_deg"])
         self._block, pointings = _blocks(columns, is_simulation=events.meta.is_simulation, where=str(events.path))

@@ -41,15 +41,16 @@ def _event_source() -> Any:
     from ctapipe.core.provenance import Provenance
     from ctapipe.io import DataLevel, EventSource
 
-    from magicnn.io.ctapipe_containers import EventMaker, subarray_of
+    from magicnn.io.ctapipe_containers import EventMaker
+    from magicnn.io.ctapipe_subarray import subarray_description
 
     class MagicnnEventSource(EventSource):  # type: ignore[misc]
-        """Event sets of magicnn: calibrated images (DL1) of the MAGIC telescopes, with truth when simulated."""
+        """Event sets of magicnn: calibrated images (DL1) of their telescopes, with truth when simulated."""
 
         def __init__(self, input_url: Any = None, config: Any = None, parent: Any = None, **kwargs: Any) -> None:
             super().__init__(input_url=input_url, config=config, parent=parent, **kwargs)
             self._events = EventSet(self.input_url)
-            subarray = subarray_of(self._events.meta, where=str(self.input_url))
+            subarray = subarray_description(self._events.meta)
             self._subarray = subarray.select_subarray(self.allowed_tels) if self.allowed_tels else subarray
             self._maker = EventMaker(self._events, self._subarray)
             Provenance().add_input_file(str(self.input_url), role="DL1/Event", add_meta=False)

@@ -13,7 +13,6 @@ import pytest
 
 from magicnn.array import Site, TelescopeArray
 from magicnn.camera import Camera
-from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
 from magicnn.io import ctapipe_plugin
@@ -213,9 +212,14 @@ def test_real_data_keep_their_times_and_fill_unusable_pixels(tmp_path):
         assert list(source.subarray.tel) == [1]
 
 
-def test_event_sets_of_others_are_read_from_their_own_files(tmp_path):
+def test_event_sets_of_other_arrays_keep_their_telescopes(tmp_path):
+    from ctapipe.io import EventSource
+
     places = TelescopeArray(((0.0, 0.0, 0.0), (100.0, 0.0, 0.0)), site=Site(field_north_ut=None))
-    meta = replace(EventMeta(None, "LST", False), telescopes=("LST-1", "LST-2"), array=places)
+    meta = replace(EventMeta(None, "LST", False), telescopes=("LST-3", "LST-7"), array=places)
     path = stored(tmp_path / "lst.h5", meta, 3)
-    with pytest.raises(InputError, match="ctapipe reads the event sets of MAGIC's telescopes only"):
-        ctapipe_plugin.MagicnnEventSource(path)
+    ctapipe_plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
+    with EventSource(path) as source:
+        assert list(source.subarray.tel) == [3, 7]
+        assert source.subarray.positions[7].to_value("m").tolist() == [100.0, 0.0, 0.0]
+        assert [list(event.dl1.tel) for event in source] == [[3, 7], [7], [3, 7]]
