@@ -303,7 +303,7 @@ def open_root(path: Path) -> Iterator[RootFile]:
     if importlib.util.find_spec("isal") is not None:
         uproot.ZLIB.library = "isal"  # half the time of zlib, the same bytes
     with _damage(path, "its directory"):
-        directory = uproot.open({str(path.resolve()): None})
+        directory = uproot.open({str(path.resolve()): None}, array_cache=None)  # nothing is read twice
     with contextlib.closing(directory):
         yield RootFile(path, directory)
 
