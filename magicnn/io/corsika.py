@@ -45,7 +45,17 @@ _BUNCH_LIMITS |= {
     "wavelength": (-1e4, 1e4),
 }  # ns, cm, nm
 # What eventio raises on bytes that are no photon bunches: it checks little itself.
-_DAMAGED = (EOFError, OSError, ValueError, RuntimeError, StopIteration, KeyError, IndexError, TypeError, struct.error)
+_DAMAGED = (
+    EOFError,
+    OSError,
+    ValueError,
+    RuntimeError,
+    StopIteration,
+    LookupError,
+    TypeError,
+    MemoryError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
