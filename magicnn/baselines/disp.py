@@ -141,6 +141,12 @@ class DispDirection:
         FeatureTable
             With ``disp_x_deg, disp_y_deg, disp_zenith_deg, disp_azimuth_deg, disp_uncert_deg, disp_h_max_m`` [N] and
             ``disp_impact_m`` [N, T]; NaN where not all images and their crossing are there.
+
+        Notes
+        -----
+        The height of the maximum is the geometric mean of two that err differently: where the images lie along the axis
+        by DISP, which is the better one near the zenith, and where the lines of sight meet, the better one at 62 to 70
+        deg.
         """
         n_telescopes = len(features.meta.telescopes)
         if n_telescopes != len(self.forests[0]):
@@ -176,7 +182,7 @@ class DispDirection:
             disp_zenith_deg=geometry["reco_zenith_deg"],
             disp_azimuth_deg=geometry["reco_azimuth_deg"],
             disp_impact_m=geometry["impact_m"],
-            disp_h_max_m=geometry["h_max_m"],
+            disp_h_max_m=np.sqrt(np.maximum(geometry["h_max_m"], 0.0) * np.maximum(features["h_max_m"], 0.0)),
         )
 
     def save(self, path: Path | str) -> None:
