@@ -112,6 +112,8 @@ def opened(
             yield file
     except FileNotFoundError as cause:
         raise error(f"{path}: no such file") from cause
+    except PermissionError as cause:
+        raise error(f"{path}: cannot be opened (permission denied)") from cause
     except HDF5_ERRORS as cause:
         if isinstance(cause, OSError) and not h5py.is_hdf5(path):
             raise error(f"{path}: not a {kind} of magicnn (not HDF5)") from cause

@@ -170,8 +170,8 @@ def test_matrices_are_turns_by_60_deg_and_mirrored_turns(grid):
     matrices = grid.symmetry_matrices
     assert matrices @ matrices.transpose(0, 2, 1) == pytest.approx(np.broadcast_to(np.eye(2), (12, 2, 2)), abs=1e-12)
     assert np.linalg.det(matrices) == pytest.approx([1.0] * 6 + [-1.0] * 6)
-    turned = np.degrees(np.arctan2(matrices[:6, 1, 0], matrices[:6, 0, 0])) % 360.0
-    assert turned == pytest.approx([0.0, 60.0, 120.0, 180.0, 240.0, 300.0])
+    turned = np.degrees(np.unwrap(np.arctan2(matrices[:6, 1, 0], matrices[:6, 0, 0])))
+    assert turned == pytest.approx([0.0, 60.0, 120.0, 180.0, 240.0, 300.0], abs=1e-9)
     for k in range(6):
         assert matrices[6 + k] == pytest.approx(matrices[k] @ matrices[6], abs=1e-12)
 

@@ -99,9 +99,13 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
     files: list[Path] = []
     for item in given:
         path = Path(item).expanduser()
-        if path.is_dir():
+        try:
+            is_folder, is_there = path.is_dir(), path.exists()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be opened ({error.strerror})") from error
+        if is_folder:
             files += _files_of_directory(path, kind)
-        elif not path.exists() and glob.has_magic(str(path)):
+        elif not is_there and glob.has_magic(str(path)):
             found = sorted(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
             if not found:
                 raise InputError(f"{path}: no file matches this pattern")

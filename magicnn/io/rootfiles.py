@@ -33,9 +33,9 @@ def check_regular_file(path: Path) -> bytes:
     InputError
         The file is missing, empty, not a regular file, or not readable.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: is a directory, a file is expected")
     try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory, a file is expected")
         if not path.is_file():
             raise InputError(f"{path}: no such file" if not path.exists() else f"{path}: not a regular file")
         with path.open("rb") as handle:

@@ -278,7 +278,13 @@ def test_anything_that_ctapipe_opens_streams_in_order(toy_source, tmp_path):
         warnings.simplefilter("error")
         reader = open_events(path)
         assert len(reader) == 7
-        assert reader.meta.provenance["cut_flow"] == {"read": 8, "calibration": 1, "without image": 0, "events": 7}
+        assert reader.meta.provenance["cut_flow"] == {
+            "read": 8,
+            "calibration": 1,
+            "without image": 0,
+            "impossible values": 0,
+            "events": 7,
+        }
         assert toy_source.n_given == 8
         pieces = list(reader.batches(2))
     assert [piece["event_id"].tolist() for piece in pieces] == [[3, 4], [5, 6], [7, 8], [9]]
