@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from magicnn.errors import InputError
+
+if TYPE_CHECKING:
+    from magicnn.predictions import PredictionTable
+    from magicnn.report.inputs import RealEvents
 
 __all__ = ["report"]
 
 
 def report(
-    metrics: Annotated[Path, typer.Argument(help="metrics.json of `magicnn evaluate`.")],
-    predictions: Annotated[list[Path], typer.Argument(help="The prediction files that were evaluated.")],
+    metrics: Annotated[Path, typer.Argument(help="metrics.json of `magicnn evaluate`; with --compare the first run.")],
+    predictions: Annotated[
+        list[Path],
+        typer.Argument(
+            help="The prediction files that were evaluated, and those of real events; with --compare the other runs."
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="Folder of the page; existing files are replaced.")] = Path("report"),
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "Networks, forests and lookup tables on MAGIC",
     history: Annotated[
@@ -21,15 +33,22 @@ def report(
     cut_flow: Annotated[
         Path | None, typer.Option(help="JSON file: event set to stage to number of events left.")
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Put runs side by side: run directories, reports, or metrics.json files."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the page would show, then stop.")] = False,
 ) -> None:
     """Write one page with the verdict, figures, tables and definitions, and the metrics and figures beside it."""
+    if compare:
+        if history or cut_flow:
+            raise typer.BadParameter("--history and --cut-flow are of one run and do not go with --compare")
+        _compare([metrics, *predictions], output, title, dry_run=dry_run)
+        return
     import csv
 
-    from magicnn.errors import InputError
     from magicnn.evaluation import MetricsTable
     from magicnn.io import load_predictions
-    from magicnn.predictions import PredictionTable
     from magicnn.report.page import ReportInputs, build_report
     from magicnn.runs import provenance, read_json
 
@@ -57,12 +76,53 @@ def report(
             for table in many:
                 typer.echo(f"{table!r}")
         return
+    real = {m: [t for t in many if t.particle is None] for m, many in tables.items()}
+    if any(len(many) > 1 for many in real.values()):
+        raise InputError("several prediction files of real events by one method; give one per method")
     inputs = ReportInputs(
         title=title,
         metrics=numbers,
-        predictions=tables,
+        predictions={m: kept for m, many in tables.items() if (kept := [t for t in many if t.particle is not None])},
+        real=_real({m: many[0] for m, many in real.items() if many}),
         histories=histories,
         cut_flow=flow,
         provenance=provenance(),
     )
     typer.echo(build_report(inputs, output))
+
+
+def _real(predictions: Mapping[str, PredictionTable]) -> RealEvents | None:
+    """Real events that methods judged; None when there are none."""
+    import numpy as np
+
+    from magicnn.report.inputs import RealEvents
+
+    if not predictions:
+        return None
+    first = next(iter(predictions.values()))
+    for method, table in predictions.items():
+        if not np.array_equal(table["event_id"], first["event_id"]):
+            raise InputError(f"real events: {method} and {first.method} are not of the same events in the same order")
+    return RealEvents(f"{len(first)} events.", predictions)
+
+
+def _compare(paths: Sequence[Path], output: Path, title: str, *, dry_run: bool) -> None:
+    """Write the page of several runs."""
+    from magicnn.evaluation import MetricsTable
+    from magicnn.report.run_comparison import build_comparison
+
+    runs = {}
+    for path in paths:
+        within = [p for p in (path / "report" / "metrics.json", path / "metrics.json") if p.is_file()]
+        folder = path.resolve() if path.is_dir() else path.resolve().parent
+        name = folder.parent.name if folder.name == "report" else folder.name
+        if name in runs:
+            name = str(path)
+        if name in runs:
+            raise InputError(f"{path}: this run is given twice")
+        runs[name] = MetricsTable.load(within[0] if within else path)
+    if dry_run:
+        for name, numbers in runs.items():
+            typer.echo(f"{name}: {numbers!r}")
+        return
+    typer.echo(build_comparison(runs, output, title=title))

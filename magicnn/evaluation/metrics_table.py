@@ -231,6 +231,11 @@ class MetricsTable:
         lines = ",\n".join("  " + json.dumps(_plain_row(r), allow_nan=False) for r in self.rows)
         return f'{head[:-2]},\n "rows": [\n{lines}\n ]\n}}\n'
 
+    def to_ecsv(self) -> str:
+        """Return the table as ECSV text."""
+        rows = [_plain_row(r) for r in self.rows]
+        return write_ecsv(_COLUMNS, rows, meta={"format": _FORMAT, "version": _VERSION})
+
     def save(self, directory: Path | str) -> tuple[Path, Path]:
         """Write ``metrics.ecsv`` and ``metrics.json`` into a folder.
 
@@ -240,9 +245,8 @@ class MetricsTable:
             The two files. The same table gives the same bytes.
         """
         ecsv, as_json = Path(directory) / "metrics.ecsv", Path(directory) / "metrics.json"
-        rows = [_plain_row(r) for r in self.rows]
         with atomic_path(ecsv) as partial:
-            partial.write_text(write_ecsv(_COLUMNS, rows, meta={"format": _FORMAT, "version": _VERSION}), "utf-8")
+            partial.write_text(self.to_ecsv(), "utf-8")
         with atomic_path(as_json) as partial:
             partial.write_text(self.to_json(), "utf-8")
         return ecsv, as_json

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from magicnn.pipeline.stages import stage_counts
 from magicnn.pipeline.work import methods_of
 from magicnn.predictions import load_predictions
 from magicnn.readout import Readout, readout_difference
+from magicnn.report.event_figures import event_caption
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
 from magicnn.report.page import build_report
 from magicnn.runs import provenance
@@ -29,6 +31,7 @@ from magicnn.runs import provenance
 __all__ = ["write_report"]
 
 _EXAMPLES = 2
+_LOOKUP = "Energy lookup tables: mean content and its spread per telescope and zenith range."
 
 
 def write_report(
@@ -65,14 +68,16 @@ def write_report(
         },
         cut_flow={name: _cut_flow(counts, name) for name in names},
         examples=_examples(settings, layout, names),
+        pictures={_LOOKUP: picture} if (picture := layout.models / "lookup.png").is_file() else {},
         real=_real_events(settings, layout, real) if real else None,
         settings=settings.model_dump(mode="json"),
         provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
         notes=_notes(settings, layout, names, real),
     )
     # those of an earlier report that this one does not show must not stay
-    for figure in (layout.report / "figures").glob("*.png"):
-        figure.unlink()
+    for folder in ("figures", "tables"):
+        for file in (layout.report / folder).glob("*.*"):
+            file.unlink()
     build_report(inputs, layout.report)
     return {"figures": len(list((layout.report / "figures").glob("*.png")))}
 
@@ -124,7 +129,27 @@ def _examples(settings: ComparisonSettings, layout: RunLayout, names: Sequence[s
         wanted = is_test(features, fraction=settings.test_fraction, seed=settings.seed)
         wanted &= passes_quality(features, settings.quality)
         found.append(_pictured(settings, layout.events(name), _typical(features, wanted), title))
-    return tuple(found)
+        found.append(_mistaken(settings, layout, name, features, title))
+    return tuple(example for example in found if len(example.batch))
+
+
+def _mistaken(
+    settings: ComparisonSettings, layout: RunLayout, name: str, features: FeatureTable, title: str
+) -> ExampleImages:
+    """Events of a kind that the first method takes for the other with the greatest certainty."""
+    method = methods_of(settings)[0]
+    table = load_predictions(layout.predictions(method, name))
+    test = np.flatnonzero(is_test(features, fraction=settings.test_fraction, seed=settings.seed))
+    is_gamma = name.startswith("gamma")
+    score = np.asarray(table["gammaness"])
+    wrong = np.flatnonzero(table["is_valid"].astype(bool) & ((score < 0.5) if is_gamma else (score > 0.5)))
+    worst = np.sort(wrong[np.argsort(score[wrong] if is_gamma else -score[wrong], kind="stable")][:_EXAMPLES])
+    kind = "hadrons" if is_gamma else "gammas"
+    shown = _pictured(settings, layout.events(name), test[worst], f"{title} that {method} takes for {kind}")
+    captions = tuple(
+        f"{event_caption(shown.batch, n)}, gammaness {score[row]:.3g} by {method}" for n, row in enumerate(worst)
+    )
+    return replace(shown, captions=captions)
 
 
 def _typical(features: FeatureTable, wanted: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
+from magicnn.events import EventBatch
 from magicnn.report.camera_plot import camera_image
-from magicnn.report.figures import Drawn
+from magicnn.report.drawing import Drawn, embedded
 from magicnn.report.inputs import ExampleImages
 from magicnn.report.style import figure_style
 
-__all__ = ["event_figures"]
+__all__ = ["event_caption", "event_figures"]
 
 _DPI = 110
 _N_COLOURS = 128
@@ -53,7 +52,7 @@ def event_figures(examples: ExampleImages, *, name: str, folder: Path) -> list[t
                         folder / f"{name}_{n}_{telescope}_{quantity}.png",
                     )
                 )
-        drawn.append((examples.captions[n] if examples.captions else _caption(examples, n), panels))
+        drawn.append((examples.captions[n] if examples.captions else event_caption(examples.batch, n), panels))
     return drawn
 
 
@@ -91,10 +90,7 @@ def _pair(examples: ExampleImages, values: Any, kept: Any, title: str, cmap: str
         png = io.BytesIO()
         figure.savefig(png, dpi=_DPI, transparent=True, metadata={"Software": None})
     _save_small(png, path)
-    data = base64.b64encode(path.read_bytes()).decode()
-    label = f"{title}: all pixels, and those that the cleaning keeps"
-    content = Markup('<img class="figure" alt="{}" src="data:image/png;base64,{}">').format(label, data)
-    return Drawn(content, title)
+    return embedded(path, title=f"{title}: all pixels, and those that the cleaning keeps", caption=title)
 
 
 def _save_small(png: io.BytesIO, path: Path) -> None:
@@ -104,9 +100,9 @@ def _save_small(png: io.BytesIO, path: Path) -> None:
     Image.open(png).quantize(_N_COLOURS, method=Image.Quantize.FASTOCTREE).save(path, optimize=True)
 
 
-def _caption(examples: ExampleImages, n: int) -> str:
-    """Say what is known about an event."""
-    columns = examples.batch.columns
+def event_caption(batch: EventBatch, n: int) -> str:
+    """Say what is known about an event: its number, and the truth where there is one."""
+    columns = batch.columns
     parts = [f"event {columns['event_id'][n]}"] if "event_id" in columns else [f"event {n}"]
     if "true_energy_gev" in columns:
         parts.append(f"{columns['true_energy_gev'][n]:.0f} GeV")

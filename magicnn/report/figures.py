@@ -1,55 +1,44 @@
-"""The figures of the page: drawn once, put into the page, and saved as PNG beside it."""
+"""The figures of the page: what is in each panel, and its caption."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup
+from numpy.typing import NDArray
 
+from magicnn.errors import InputError
 from magicnn.evaluation.binning import PUBLISHED_ZENITH_BINS_DEG, Range
 from magicnn.evaluation.samples import Role, Sample
+from magicnn.predictions import PredictionTable
 from magicnn.report import plots
+from magicnn.report.drawing import Drawn, Panel, draw, draw_together, embedded
 from magicnn.report.inputs import ReportInputs
-from magicnn.report.style import figure_style, method_colours, themed_svg
+from magicnn.report.real_plots import real_histograms
+from magicnn.report.style import method_colours
 from magicnn.report.tables import range_label
+from magicnn.report.truth_plots import migration_matrix, reliability_curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Drawn", "auc_figure", "energy_methods", "gammaness_methods", "range_figures", "training_figures"]
+__all__ = [
+    "auc_figure",
+    "energy_methods",
+    "gammaness_methods",
+    "picture_figures",
+    "range_figures",
+    "real_figures",
+    "training_figures",
+    "truth_figures",
+]
 
-_SIZE = (4.8, 3.4)
-_DPI = 120
-_MARGINS = (0.16, 0.155, 0.795, 0.77)  # fixed: a layout engine would take most of the time
+Floats = NDArray[np.float64]
 
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A figure in the page.
-
-    Attributes
-    ----------
-    content : Markup
-        ``<svg>`` or ``<img>``.
-    caption : str
-        What it shows: zenith range, number of events, definition.
-    """
-
-    content: Markup
-    caption: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """A set of axes to be drawn, alone and together with others."""
-
-    name: str
-    caption: str
-    draw: Callable[[Axes], Any]
+_N_REAL_BINS = 20
+_ZENITH_MARGIN_DEG = 5.0
 
 
 def energy_methods(inputs: ReportInputs) -> list[str]:
@@ -62,43 +51,6 @@ def gammaness_methods(inputs: ReportInputs) -> list[str]:
     """Methods that give a gammaness, in the order of the predictions."""
     able = {r.method for r in inputs.metrics.select(metric="auc")}
     return [m for m in inputs.predictions if m in able]
-
-
-def _draw(panel: _Panel, folder: Path | None = None) -> Drawn:
-    """Draw a panel as themed SVG for the page, and as PNG when there is a folder for it."""
-    from matplotlib.figure import Figure
-
-    with figure_style():
-        figure = Figure(figsize=_SIZE)
-        ax = figure.add_axes(_MARGINS)
-        panel.draw(ax)
-        _legend(ax)
-        if folder is not None:
-            figure.savefig(folder / f"{panel.name}.png", dpi=_DPI, metadata={"Software": None})
-        return Drawn(Markup(themed_svg(figure, name=panel.name, title=panel.caption)), panel.caption)
-
-
-def _draw_together(panels: Sequence[_Panel], path: Path, title: str) -> None:
-    """Save panels as one PNG, two in a row."""
-    from matplotlib.figure import Figure
-
-    n_rows = (len(panels) + 1) // 2
-    left, bottom, width, height = _MARGINS
-    with figure_style():
-        figure = Figure(figsize=(2 * _SIZE[0], n_rows * _SIZE[1]))
-        for k, panel in enumerate(panels):
-            row, column = divmod(k, 2)
-            place = ((column + left) / 2, (n_rows - 1 - row + bottom) / n_rows, width / 2, height / n_rows)
-            ax = figure.add_axes(place)
-            panel.draw(ax)
-            ax.set_title(title, loc="right", fontsize=9.5)
-            _legend(ax)
-        figure.savefig(path, dpi=_DPI, metadata={"Software": None})
-
-
-def _legend(ax: Axes) -> None:
-    if ax.get_legend_handles_labels()[0] and ax.get_legend() is None:
-        ax.legend(loc="best")
 
 
 def range_figures(inputs: ReportInputs, samples: Mapping[Role, Sample], zenith_deg: Range, folder: Path) -> list[Drawn]:
@@ -115,11 +67,11 @@ def range_figures(inputs: ReportInputs, samples: Mapping[Role, Sample], zenith_d
         gamma, proton = (samples[role].in_zenith(zenith_deg) for role in ("diffuse_gamma", "proton"))
         panels += _classification_panels(inputs, gamma, proton, zenith_deg, code)
     if panels:
-        _draw_together(panels, folder / f"comparison_{code}.png", f"zenith {range_label(zenith_deg)}")
-    return [_draw(panel) for panel in panels]
+        draw_together(panels, folder / f"comparison_{code}.png", f"zenith {range_label(zenith_deg)}")
+    return [draw(panel, folder) for panel in panels]
 
 
-def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: str) -> list[_Panel]:
+def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: str) -> list[Panel]:
     methods = energy_methods(inputs)
     if not methods or not all(m in ring.predictions for m in methods):
         return []
@@ -139,8 +91,8 @@ def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: 
         return lambda ax: plots.energy_metric(ax, inputs.metrics, metric, zenith_deg, methods, threshold_gev=threshold)
 
     panels = [
-        _Panel(f"bias_{code}", f"Energy bias: {counts}; {note}", against_energy(kind[0])),
-        _Panel(f"resolution_{code}", f"Energy resolution: {counts}; {note}", against_energy(kind[1])),
+        Panel(f"bias_{code}", f"Energy bias: {counts}; {note}", against_energy(kind[0])),
+        Panel(f"resolution_{code}", f"Energy resolution: {counts}; {note}", against_energy(kind[1])),
     ]
     if not is_published and len(judged):
         least = threshold if threshold is not None and np.isfinite(threshold) else 0.0
@@ -149,13 +101,13 @@ def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: 
             f"Distribution of the energy error: {counts}, {len(above)} of them above threshold. "
             "The outermost bins hold what lies beyond. Bands: statistical."
         )
-        panels.append(_Panel(f"energy_errors_{code}", caption, lambda ax: plots.error_histograms(ax, above, methods)))
+        panels.append(Panel(f"energy_errors_{code}", caption, lambda ax: plots.error_histograms(ax, above, methods)))
     return panels
 
 
 def _classification_panels(
     inputs: ReportInputs, gamma: Sample, proton: Sample, zenith_deg: Range, code: str
-) -> list[_Panel]:
+) -> list[Panel]:
     methods = gammaness_methods(inputs)
     if not methods or not all(m in s.predictions for m in methods for s in (gamma, proton)):
         return []
@@ -166,13 +118,13 @@ def _classification_panels(
     counts = f"zenith {range_label(zenith_deg)}, {n_gamma} diffuse gammas, {n_proton} protons"
     roc = plots.compute_roc_curves(gamma, proton, methods)
     return [
-        _Panel(f"roc_{code}", f"ROC curves: {counts}. Bands: 68 %.", lambda ax: plots.roc_curves(ax, roc)),
-        _Panel(
+        Panel(f"roc_{code}", f"ROC curves: {counts}. Bands: 68 %.", lambda ax: plots.roc_curves(ax, roc)),
+        Panel(
             f"gammaness_{code}",
             f"Gammaness: {counts}. Bands: statistical.",
             lambda ax: plots.gammaness_histograms(ax, gamma, proton, methods),
         ),
-        _Panel(
+        Panel(
             f"auc_energy_{code}",
             f"ROC AUC in bins of estimated energy: {counts}.",
             lambda ax: plots.auc_in_energy(ax, inputs.metrics, zenith_deg, methods),
@@ -180,12 +132,40 @@ def _classification_panels(
     ]
 
 
+def truth_figures(inputs: ReportInputs, zenith_deg: Range, folder: Path) -> list[Drawn]:
+    """Draw the calibration of the gammaness, and the migration matrix of every method that estimates energies."""
+    metrics, where = inputs.metrics, f"zenith {range_label(zenith_deg)}"
+    code = f"za{zenith_deg[0]:02g}to{zenith_deg[1]:02g}"
+
+    def matrix(method: str) -> Callable[[Axes], Any]:
+        return lambda ax: migration_matrix(ax, metrics, zenith_deg, method)
+
+    panels = []
+    methods = gammaness_methods(inputs)
+    if any(r.n_events for r in metrics.select(metric="reliability", zenith_deg=zenith_deg)):
+        caption = (
+            f"Calibration of the gammaness: {where}, diffuse gammas and protons. On the dotted line a gammaness is the "
+            "share of gammas in the sample as it stands."
+        )
+        panels.append(
+            Panel(f"reliability_{code}", caption, lambda ax: reliability_curves(ax, metrics, zenith_deg, methods))
+        )
+    for k, method in enumerate(energy_methods(inputs)):
+        if any(r.n_events for r in metrics.select(method=method, metric="migration", zenith_deg=zenith_deg)):
+            caption = (
+                f"{method}: migration of the energy, {where}, gammas of the ring. Every bin of true energy adds up to "
+                "100 % but for estimates beyond the axis."
+            )
+            panels.append(Panel(f"migration_{k}_{code}", caption, matrix(method)))
+    return [draw(panel, folder) for panel in panels]
+
+
 def auc_figure(inputs: ReportInputs, zenith_bins_deg: Sequence[Range], folder: Path) -> Drawn:
     """Draw the AUC against the zenith distance."""
     methods = gammaness_methods(inputs)
     caption = "ROC AUC of diffuse gammas against protons, with 68 % intervals (bootstrap over showers)."
-    return _draw(
-        _Panel("auc_zenith", caption, lambda ax: plots.auc_by_zenith(ax, inputs.metrics, zenith_bins_deg, methods)),
+    return draw(
+        Panel("auc_zenith", caption, lambda ax: plots.auc_by_zenith(ax, inputs.metrics, zenith_bins_deg, methods)),
         folder,
     )
 
@@ -198,8 +178,8 @@ def training_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
         return lambda ax: plots.training_curves(ax, history, colour=colour)
 
     return [
-        _draw(
-            _Panel(
+        draw(
+            Panel(
                 f"training_{k}",
                 f"{name}: loss per epoch; the dotted line marks the epoch that was kept. The training loss of the "
                 "energy weights events by their variance, that of the validation does not: heights differ.",
@@ -210,3 +190,65 @@ def training_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
         for k, (name, history) in enumerate(inputs.histories.items())
         if history
     ]
+
+
+def picture_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
+    """Show the pictures that come as they are."""
+    shown = []
+    for caption, path in inputs.pictures.items():
+        copied = folder / path.name
+        try:
+            copied.write_bytes(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{path}: the picture cannot be copied to {copied} ({error.strerror})") from error
+        shown.append(embedded(copied, title=caption, caption=caption))
+    return shown
+
+
+def real_figures(inputs: ReportInputs, samples: Mapping[Role, Sample], folder: Path) -> list[Drawn]:
+    """Draw gammaness and estimated energy of real events beside those of simulated protons, method by method."""
+    if inputs.real is None:
+        return []
+    real = {
+        m: t.select(t["is_valid"].astype(bool)) if "is_valid" in t else t for m, t in inputs.real.predictions.items()
+    }
+    proton = _protons_like(real, samples["proton"])
+    shown = []
+    for name, title, edges, able in (
+        ("gammaness", "Gammaness", np.linspace(0.0, 1.0, _N_REAL_BINS + 1), gammaness_methods(inputs)),
+        ("reco_energy_gev", "Estimated energy", np.geomspace(40.0, 20000.0, _N_REAL_BINS + 1), energy_methods(inputs)),
+    ):
+        methods = [m for m in able or real if m in real and name in real[m] and np.isfinite(real[m][name]).any()]
+        if not methods:
+            continue
+        both = [m for m in methods if proton.has(m, name)]
+        judged = proton.select(proton.judged(both, name)) if both else proton
+        simulated = {m: judged.predictions[m][name] for m in both}
+        measured = {m: real[m][name][np.isfinite(real[m][name])] for m in methods}
+        caption = (
+            f"{title}: {max(map(len, measured.values()))} real events (full)"
+            + (f" and {len(judged)} simulated protons (dashed)" if both else "")
+            + ". Bands: statistical."
+        )
+
+        def draw_both(
+            ax: Axes,
+            measured: Mapping[str, Floats] = measured,
+            simulated: Mapping[str, Floats] = simulated,
+            weights: Floats = judged.class_weight,
+            edges: Floats = edges,
+            title: str = title,
+        ) -> None:
+            real_histograms(ax, measured, simulated, weights, edges, label=title)
+
+        shown.append(draw(Panel(f"real_{name}", caption, draw_both), folder))
+    return shown
+
+
+def _protons_like(real: Mapping[str, PredictionTable], proton: Sample) -> Sample:
+    """Return simulated protons of the zenith distances of the real events, all of them when these are not known."""
+    zenith = [t["pointing_zenith_deg"] for t in real.values() if "pointing_zenith_deg" in t and len(t)]
+    if not zenith:
+        return proton
+    low, high = float(np.nanmin(zenith[0])), float(np.nanmax(zenith[0]))
+    return proton.in_zenith((low - _ZENITH_MARGIN_DEG, high + _ZENITH_MARGIN_DEG))

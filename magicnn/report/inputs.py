@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,8 @@ class ReportInputs:
         Simulated events to look at.
     real : RealEvents or None
         Real events.
+    pictures : mapping of str to Path
+        Per caption a PNG to show as it is, such as those of the lookup tables.
     settings : mapping
         Effective settings of the run, plain values.
     provenance : mapping
@@ -110,6 +113,7 @@ class ReportInputs:
     cut_flow: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Sequence[ExampleImages] = ()
     real: RealEvents | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()

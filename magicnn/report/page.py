@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from magicnn.evaluation.published import PUBLISHED_CITATION
 from magicnn.evaluation.samples import align
 from magicnn.report import figures, tables
 from magicnn.report.event_figures import event_figures
+from magicnn.report.html import write_page
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
-from magicnn.report.style import colour_property, method_colours, palette_css
-from magicnn.runs import atomic_path
+from magicnn.report.style import colour_property, method_colours
+from magicnn.report.table_data import cut_flow_ecsv, metrics_ecsv, real_ecsv, with_file
 
 __all__ = ["ExampleImages", "RealEvents", "ReportInputs", "build_report"]
 
@@ -32,13 +32,13 @@ def build_report(inputs: ReportInputs, directory: Path | str) -> Path:
     inputs : ReportInputs
         What it is made of.
     directory : path
-        Folder for ``index.html``, ``metrics.ecsv``, ``metrics.json`` and ``figures/*.png``; made when missing, files
-        in it are replaced.
+        Folder for ``index.html``, ``metrics.ecsv``, ``metrics.json``, ``figures`` (each as PNG, PDF and ECSV) and
+        ``tables``; made when missing, files in it are replaced.
 
     Returns
     -------
     Path
-        The page. It asks for nothing outside of itself but for the two metrics files that it links to.
+        The page. It asks for nothing outside of itself; the files beside it are links to download.
 
     Raises
     ------
@@ -48,38 +48,30 @@ def build_report(inputs: ReportInputs, directory: Path | str) -> Path:
     folder = Path(directory)
     inputs.metrics.save(folder)
     (folder / "figures").mkdir(exist_ok=True)
-    page = _render(inputs, folder / "figures")
-    with atomic_path(folder / "index.html") as partial:
-        partial.write_text(page, encoding="utf-8")
+    (folder / "tables").mkdir(exist_ok=True)
+    _write(inputs, folder)
     _LOG.info("report: %s", folder / "index.html")
     return folder / "index.html"
 
 
-def _render(inputs: ReportInputs, folder: Path) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string(_resource("report.html"))
+def _write(inputs: ReportInputs, root: Path) -> None:
+    folder, beside = root / "figures", root / "tables"
     samples = align(inputs.predictions)
     evaluated = _zenith_bins(inputs)
     judged = _judged_ranges(inputs)
     bins = [z for z in evaluated if z in judged]
-    light, dark = palette_css()
-    zenith = [_range(inputs, samples, z, folder) for z in bins]
+    zenith = [_range(inputs, samples, z, root) for z in bins]
     published = [
         {"label": tables.range_label(z), "figures": figures.range_figures(inputs, samples, z, folder)}
         for z in PUBLISHED_ZENITH_BINS_DEG
         if z in judged and inputs.metrics.select(task="energy", zenith_deg=z)
     ]
     real = inputs.real
-    return template.render(
+    write_page(
+        root / "index.html",
+        "report.html",
         title=inputs.title,
         notes=list(inputs.notes),
-        style=_resource("style.css"),
-        light=light,
-        dark=dark,
         methods=[(m, colour_property(colour)) for m, colour in method_colours(inputs.predictions).items()],
         ranges=zenith,
         unjudged=[tables.range_label(z) for z in evaluated if z not in judged],
@@ -90,10 +82,12 @@ def _render(inputs: ReportInputs, folder: Path) -> str:
             (e.title, event_figures(e, name=f"example_{k}", folder=folder)) for k, e in enumerate(inputs.examples)
         ],
         training=figures.training_figures(inputs, folder),
-        cut_flow=tables.cut_flow_table(inputs),
+        pictures=figures.picture_figures(inputs, folder),
+        cut_flow=with_file(tables.cut_flow_table(inputs), beside, "cut_flow", cut_flow_ecsv(inputs)),
         generated=tables.generated_table(inputs),
         real=real,
-        real_table=tables.real_table(inputs),
+        real_table=with_file(tables.real_table(inputs), beside, "real_events", real_ecsv(inputs)),
+        real_figures=figures.real_figures(inputs, samples, folder),
         real_events=event_figures(real.examples, name="real", folder=folder) if real and real.examples else [],
         definitions=METRICS,
         evaluation=inputs.metrics.settings,
@@ -102,12 +96,13 @@ def _render(inputs: ReportInputs, folder: Path) -> str:
     )
 
 
-def _range(inputs: ReportInputs, samples: Any, zenith_deg: Range, folder: Path) -> dict[str, Any]:
+def _range(inputs: ReportInputs, samples: Any, zenith_deg: Range, root: Path) -> dict[str, Any]:
     """Everything of one zenith range."""
+    folder, code = root / "figures", f"za{zenith_deg[0]:02g}to{zenith_deg[1]:02g}"
     threshold = inputs.metrics.row("trigger", "energy_threshold_gev", zenith_deg)
     return {
         "label": tables.range_label(zenith_deg),
-        "id": f"za{zenith_deg[0]:02g}to{zenith_deg[1]:02g}",
+        "id": code,
         "threshold": tables.interval(threshold) if threshold and math.isfinite(threshold.value) else None,
         "valid": [
             (m, tables.interval(row, 100.0))
@@ -116,8 +111,19 @@ def _range(inputs: ReportInputs, samples: Any, zenith_deg: Range, folder: Path) 
         ],
         "verdicts": tables.verdict_sentences(inputs.metrics, zenith_deg),
         "figures": figures.range_figures(inputs, samples, zenith_deg, folder),
-        "classification": tables.classification_table(inputs.metrics, zenith_deg, figures.gammaness_methods(inputs)),
-        "energy": tables.energy_table(inputs.metrics, zenith_deg, figures.energy_methods(inputs)),
+        "truth": figures.truth_figures(inputs, zenith_deg, folder),
+        "classification": with_file(
+            tables.classification_table(inputs.metrics, zenith_deg, figures.gammaness_methods(inputs)),
+            root / "tables",
+            f"classification_{code}",
+            metrics_ecsv(inputs.metrics, "classification", zenith_deg),
+        ),
+        "energy": with_file(
+            tables.energy_table(inputs.metrics, zenith_deg, figures.energy_methods(inputs)),
+            root / "tables",
+            f"energy_{code}",
+            metrics_ecsv(inputs.metrics, "energy", zenith_deg),
+        ),
     }
 
 
@@ -134,10 +140,6 @@ def _judged_ranges(inputs: ReportInputs) -> set[Range]:
         for r in inputs.metrics.rows
         if r.task in ("energy", "classification") and r.n_events > 0
     }
-
-
-def _resource(name: str) -> str:
-    return resources.files("magicnn.report").joinpath(f"templates/{name}").read_text("utf-8")
 
 
 def _pretty(values: Any) -> str:

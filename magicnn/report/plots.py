@@ -26,6 +26,8 @@ __all__ = [
     "auc_by_zenith",
     "auc_in_energy",
     "compute_roc_curves",
+    "density_axis",
+    "density_band",
     "energy_metric",
     "error_histograms",
     "gammaness_histograms",
@@ -290,8 +292,8 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
             score = sample.predictions[method]["gammaness"]
             name = f"{method}, {'gammas' if line == '-' else 'protons'}"
             weights = np.where(np.isfinite(score), sample.class_weight, 0.0)
-            _band(ax, score, edges, colour=colours[method], line=line, label=name, weights=weights)
-    _density_axis(ax)
+            density_band(ax, score, edges, colour=colours[method], line=line, label=name, weights=weights)
+    density_axis(ax)
     bottom, top = 0.02, ax.get_ylim()[1]
     n_columns = max(1, min(3, len(methods)))
     n_lines = -(-2 * len(methods) // n_columns)
@@ -312,16 +314,16 @@ def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: 
     edges = np.linspace(-1.0, 1.5, n_bins + 1)
     for method in methods:
         errors = energy_errors(ring.predictions[method]["reco_energy_gev"], ring.columns["true_energy_gev"])
-        _band(ax, np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method)
+        density_band(ax, np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method)
     if not len(ring):
         _say_empty(ax, "no events above threshold")
-    _density_axis(ax)
+    density_axis(ax)
     ax.set_xlim(-1.0, 1.5)
     ax.set_xlabel("E_reco / E_true − 1")
     return ax
 
 
-def _density_axis(ax: Axes) -> None:
+def density_axis(ax: Axes) -> None:
     """Logarithmic axis from and to a power of ten: short tick labels, and two of them at least."""
     from matplotlib.patches import StepPatch
     from matplotlib.ticker import NullFormatter
@@ -336,7 +338,7 @@ def _density_axis(ax: Axes) -> None:
     ax.set_ylabel("density")
 
 
-def _band(
+def density_band(
     ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str, weights: Floats | None = None
 ) -> None:
     """Draw a density with the band of its statistical error."""

@@ -29,6 +29,7 @@ __all__ = [
 _TYPICAL_ENERGY_GEV = 500.0  # the bin in the sentences of the summary lies next to it
 _ASYMMETRIC = 1.6  # bootstrap intervals that differ by less are within their own noise
 
+_MOST_REAL = 30
 _NOT_DISTINGUISHABLE = "not distinguishable"
 
 MISSING = Markup('<span class="missing">–</span>')
@@ -69,11 +70,14 @@ class TextTable:
         Cells, the first one the row's head; a row of one cell divides the table.
     caption : str
         What it shows.
+    files : tuple of str
+        Files with its numbers, relative to the page.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
+    files: tuple[str, ...] = ()
 
 
 def range_label(zenith_deg: Range) -> str:
@@ -244,7 +248,8 @@ def real_table(inputs: ReportInputs) -> TextTable:
             )
             columns.append([_with_error(v, e) for v, e in zip(table["reco_energy_gev"], error, strict=True)])
     rows = tuple((str(event), *cells) for event, *cells in zip(first["event_id"].tolist(), *columns, strict=True))
-    return TextTable(tuple(header), rows, "Real events; the dash: the method cannot judge the event.")
+    shown = f"The first {_MOST_REAL} of {len(rows)} real events" if len(rows) > _MOST_REAL else "Real events"
+    return TextTable(tuple(header), rows[:_MOST_REAL], f"{shown}; the dash: the method cannot judge the event.")
 
 
 def _with_error(value: float, error: float) -> str:

@@ -54,13 +54,66 @@ def test_page_is_whole_and_asks_for_nothing_from_outside(built):
     path, page = built
     assert page.open == []
     outside = [r for r in page.references if not r.startswith(("#", "data:"))]
-    assert sorted(set(outside)) == ["metrics.ecsv", "metrics.json"]
+    assert {"metrics.ecsv", "metrics.json", "figures/roc_za05to35.pdf", "tables/energy_za05to35.ecsv"} <= set(outside)
     assert not re.search(r"@import|url\((?!#)", path.read_text("utf-8"))
+    assert not re.search(r"<(script|iframe|object)|\bsrc=(?!.data:)", path.read_text("utf-8"))
     assert len(page.ids) == len(set(page.ids))
     internal = {r.removeprefix("#") for r in page.references if r.startswith("#")}
     assert internal <= set(page.ids)
-    for name in ("metrics.ecsv", "metrics.json"):
-        assert (path.parent / name).exists()
+    for name in outside:
+        assert (path.parent / name).stat().st_size > 200, name
+
+
+def test_page_fits_small_screens_paper_and_dark_rooms(built):
+    text = built[0].read_text("utf-8")
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "@media print" in style
+    assert "prefers-color-scheme: dark" in style
+    page = re.sub(r"<svg.*?</svg>", "", text, flags=re.S)
+    # whatever is wider than a phone must be able to shrink or to scroll
+    fixed = re.findall(r"(?<!-)\bwidth\s*[:=]\s*\"?(\d+)px", page)
+    assert all(int(width) <= 400 for width in fixed)
+    assert page.count("<table>") == page.count('<div class="scroll"')
+    assert not re.search(r"<svg[^>]* (width|height)=", text)
+
+
+def test_every_figure_comes_as_png_pdf_and_numbers(built):
+    from astropy.table import Table
+
+    folder = built[0].parent / "figures"
+    kinds = {k: {p.stem for p in folder.glob(f"*.{k}")} for k in ("png", "pdf", "ecsv")}
+    drawn = {n for n in kinds["png"] if not n.startswith(("comparison_", "example_", "real_0", "tables"))}
+    assert drawn == kinds["pdf"] == kinds["ecsv"]
+    assert {"migration_0_za05to35", "reliability_za05to35", "real_gammaness"} <= drawn
+    assert all((folder / f"{n}.pdf").read_bytes().startswith(b"%PDF") for n in drawn)
+    matrix = Table.read(folder / "migration_0_za05to35.ecsv")
+    columns = np.unique(matrix["x_min"])
+    sums = [matrix["value"][(matrix["x_min"] == x) & np.isfinite(matrix["value"])].sum() for x in columns]
+    assert max(sums) > 90.0
+    assert max(sums) < 100.001
+
+
+def test_tables_come_as_numbers(built, report_inputs):
+    from astropy.table import Table
+
+    folder = built[0].parent / "tables"
+    energy = Table.read(folder / "energy_za05to35.ecsv")
+    assert len(energy) == len(report_inputs.metrics.select(task="energy", zenith_deg=(5.0, 35.0)))
+    flow = Table.read(folder / "cut_flow.ecsv")
+    assert flow["n_events"][:4].tolist() == list(next(iter(report_inputs.cut_flow.values())).values())
+    assert set(Table.read(folder / "real_events.ecsv")["method"]) == {"CNN", "LUT"}
+
+
+def test_pictures_are_shown_as_they_are(report_inputs, built, tmp_path):
+    picture = built[0].parent / "figures" / "auc_zenith.png"
+    inputs = ReportInputs("x", MetricsTable(()), {}, pictures={"Lookup <tables>": picture})
+    text = build_report(inputs, tmp_path).read_text("utf-8")
+    assert "Lookup &lt;tables&gt;" in text
+    assert 'src="data:image/png;base64,' in text
+    assert (tmp_path / "figures" / "auc_zenith.png").read_bytes() == picture.read_bytes()
+    with pytest.raises(InputError, match="cannot be copied"):
+        build_report(dataclasses.replace(inputs, pictures={"x": tmp_path / "none.png"}), tmp_path)
 
 
 def test_every_section_is_there(built):

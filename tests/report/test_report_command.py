@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -44,6 +45,52 @@ def test_dry_run_writes_nothing(files, tmp_path):
     assert "MetricsTable(" in done.output
     assert "PredictionTable(LUT" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_side_by_side(report_inputs, tmp_path):
+    rows = tuple(r for r in report_inputs.metrics.rows if r.zenith_min_deg == 62.0)
+    MetricsTable(rows, {"seed": 1}).save(tmp_path / "deep" / "report")
+    wide = tuple(dataclasses.replace(r, value=1.01 * r.value) for r in rows)
+    MetricsTable(wide, {"seed": 2}).save(tmp_path / "wide")
+    runs = tmp_path / "deep", tmp_path / "wide" / "metrics.json"
+    assert "wide: MetricsTable(" in invoke("--compare", *runs, "--output", tmp_path / "out", "--dry-run").output
+    done = invoke("--compare", *runs, "--output", tmp_path / "out", "--title", "Two")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "<h1>Two</h1>" in text
+    for name in ("CNN, deep", "CNN, wide", "LUT, wide"):
+        assert f'<th scope="col">{name}</th>' in text
+    assert "<td>seed</td><td>1</td><td>2</td>" in text
+    for figure in ("auc_energy_za62to70", "resolution_za62to70"):
+        assert f'href="figures/{figure}.pdf"' in text
+        drawn = (tmp_path / "out" / "figures" / f"{figure}.ecsv").read_text("utf-8")
+        assert '"CNN, deep"' in drawn
+        assert '"CNN, wide"' in drawn
+    merged = MetricsTable.load(tmp_path / "out" / "metrics.json")
+    one, other = (merged.row(f"CNN, {run}", "auc", (62.0, 70.0)) for run in ("deep", "wide"))
+    assert other.value == pytest.approx(1.01 * one.value)
+
+
+def test_comparison_of_one_run_with_itself_or_with_a_history(files, tmp_path):
+    same = invoke("--compare", files[0], files[0], files[0], "--output", tmp_path)
+    assert "given twice" in str(same.exception)
+    wrong = invoke("--compare", files[0], files[0], "--history", tmp_path / "h.csv", "--output", tmp_path)
+    assert wrong.exit_code == 2
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_predictions_without_truth_are_shown_as_real_events(files, report_inputs, tmp_path):
+    paths = []
+    for method, table in report_inputs.real.predictions.items():
+        paths.append(tmp_path / f"{method}.h5")
+        table.save(paths[-1])
+    done = invoke(*files, *paths, "--output", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "<td>29796</td>" in text
+    assert "4 real events (full)" in text
+    twice = invoke(*files, paths[0], paths[0], "--output", tmp_path / "out")
+    assert "one per method" in str(twice.exception)
 
 
 @pytest.mark.parametrize(
