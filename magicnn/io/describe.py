@@ -73,7 +73,9 @@ def describe(path: str | Path) -> str:
     elif head.startswith(_EVENTIO_MAGICS):
         lines = _corsika_lines(path)
     else:
-        raise InputError(f"{path}: neither a ROOT file nor an HDF5 file nor one of CORSIKA, nothing known about it")
+        raise InputError(
+            f"{path}: none of ROOT, HDF5, CORSIKA, sim_telarray or a model of magicnn, nothing known about it"
+        )
     return as_text(path, lines)
 
 
@@ -144,7 +146,7 @@ def _ctapipe_lines(path: Path) -> Lines:
         ("particle", found.particle),
         ("cameras", "; ".join(cameras)),
         ("predictions", ", ".join(found.methods)),
-        ("runs", _span(runs) if len(runs) else ""),
+        ("runs", _runs(runs)),
         *_ranges(found.columns),
         *_generated(found.generated),
         ("written", f"by {found.software}" if found.software else ""),
@@ -225,7 +227,7 @@ def _hdf5_lines(path: Path) -> Lines:
         with open_hdf5(path) as file:
             kind = str(file.attrs.get("format", ""))
             if not kind.startswith("magicnn "):
-                raise InputError(f"{path}: an HDF5 file, but not one of magicnn")
+                raise InputError(f"{path}: an HDF5 file, but neither of magicnn nor of ctapipe")
             if kind != EVENTSET_FORMAT:
                 return _table_lines(file, kind)
     except HDF5_ERRORS as error:
@@ -247,7 +249,7 @@ def _eventset_lines(path: Path) -> Lines:
         ("production" if meta.is_simulation else "source", meta.production),
         ("telescopes", ", ".join(meta.telescopes)),
         ("camera", f"{meta.camera.name}, {meta.camera.n_pixels} pixels"),
-        ("runs", f"{runs[0]}" if len(runs) == 1 else f"{len(runs)}, from {runs[0]} to {runs[-1]}"),
+        ("runs", _runs(runs)),
     ]
     if meta.sampling_gsps:
         lines.append(("readout", str(Readout.of(meta))))
@@ -284,6 +286,13 @@ def _table_lines(file: Any, kind: str) -> Lines:
 
 def _is_json(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("{", "["))
+
+
+def _runs(runs: NDArray[Any]) -> str:
+    """Different runs, ascending; digit by digit, as run numbers are no measured values."""
+    if len(runs) < 2:
+        return "".join(str(run) for run in runs)
+    return f"{len(runs)}, from {runs[0]} to {runs[-1]}"
 
 
 def _ranges(columns: Mapping[str, NDArray[Any]]) -> Lines:

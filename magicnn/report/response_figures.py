@@ -51,6 +51,7 @@ def area_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
 
 def sensitivity_curves(ax: Axes, responses: Sequence[InstrumentResponse], *, is_integral: bool = False) -> Axes:
     """Draw the sensitivity (Li and Ma, five off regions) with the published points; arrows mark limits."""
+    ax.set(xscale="log", yscale="log")  # first: linear limits of an empty panel have no logarithm
     colours, shapes = method_colours([r.method for r in responses]), markers([r.method for r in responses])
     for n, response in enumerate(responses):
         curve = response.integral if is_integral else response.differential
@@ -83,8 +84,6 @@ def sensitivity_curves(ax: Axes, responses: Sequence[InstrumentResponse], *, is_
         )
     hours = responses[0].settings.hours
     ax.set(
-        xscale="log",
-        yscale="log",
         xlabel="energy threshold (GeV)" if is_integral else "estimated energy (GeV)",
         ylabel=f"{'integral ' if is_integral else ''}sensitivity in {hours:g} h (% of the Crab Nebula)",
     )
@@ -94,6 +93,7 @@ def sensitivity_curves(ax: Axes, responses: Sequence[InstrumentResponse], *, is_
 
 def rate_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
     """Draw rates of gammas (filled) and of background (open) after the cuts of each bin of estimated energy."""
+    ax.set(xscale="log", yscale="log")  # first: linear limits of an empty panel have no logarithm
     colours, shapes = method_colours([r.method for r in responses]), markers([r.method for r in responses])
     for n, response in enumerate(responses):
         curve = response.differential
@@ -120,9 +120,7 @@ def rate_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
         energy = np.sqrt(published["energy_min_gev"] * published["energy_max_gev"])
         ax.plot(energy, published["gamma_per_min"], "*-", color=PUBLISHED_COLOUR, label="MAGIC, published")
         ax.plot(energy, published["background_per_min"], "*--", mfc="white", color=PUBLISHED_COLOUR)
-    ax.set(
-        xscale="log", yscale="log", xlabel="estimated energy (GeV)", ylabel="gammas and (open) background per minute"
-    )
+    ax.set(xlabel="estimated energy (GeV)", ylabel="gammas and (open) background per minute")
     ax.legend()
     return ax
 

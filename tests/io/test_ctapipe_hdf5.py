@@ -420,3 +420,12 @@ def test_truncated_anywhere(twentieth, real, tmp_path):
     with pytest.raises(InputError, match=r"truncated|damaged|not a ctapipe") as caught:
         open_events(path, kind="ctapipe", camera="LSTCam").read()
     assert "\n" not in str(caught.value)
+
+
+def test_run_numbers_are_told_in_full(real, tmp_path):
+    def renumber(file):
+        trigger = file.get_node(TRIGGER)[:]
+        trigger["obs_id"] = 5029747
+        replace_table(file, TRIGGER, trigger)
+
+    assert re.search(r"runs +5029747\n", describe(edited(real, tmp_path / "run.h5", renumber)))

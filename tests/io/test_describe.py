@@ -55,7 +55,7 @@ def test_prediction_table(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"words", "neither a ROOT file nor an HDF5 file nor one of CORSIKA"), (b"", "is empty"), (b"root", "truncated")],
+    [(b"words", "none of ROOT, HDF5, CORSIKA"), (b"", "is empty"), (b"root", "truncated")],
 )
 def test_other_files(tmp_path, content, message):
     (tmp_path / "x").write_bytes(content)
@@ -66,7 +66,7 @@ def test_other_files(tmp_path, content, message):
 def test_hdf5_of_others_and_damaged(tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["x"] = np.arange(3)
-    with pytest.raises(InputError, match="an HDF5 file, but not one of magicnn"):
+    with pytest.raises(InputError, match="an HDF5 file, but neither of magicnn nor of ctapipe"):
         describe(tmp_path / "foreign.h5")
     (tmp_path / "torn.h5").write_bytes((tmp_path / "foreign.h5").read_bytes()[:900])
     with pytest.raises(InputError, match=r"torn\.h5"):
