@@ -16,6 +16,7 @@ from magicnn.evaluation.response.sensitivity import Exposure, excess_over_noise,
 from magicnn.evaluation.spectra import crab_flux, power_law
 from magicnn.generated import Generated
 from magicnn.predictions import PredictionTable
+from magicnn.report.response_figures import draw_areas, draw_sensitivity
 
 pyirf = pytest.importorskip("pyirf")
 
@@ -221,6 +222,17 @@ def test_missing_kinds_are_said(tables):
         instrument_response(tables[:1], ZENITH)
     with pytest.raises(InputError, match="gammas of a point source"):
         instrument_response(tables, (50.0, 60.0))
+
+
+def test_hardly_any_events_are_said_or_drawn(tables, tmp_path):
+    one = tables[1].select(np.arange(len(tables[1])) < 1)
+    with pytest.raises(InputError, match="too few to choose cuts"):
+        instrument_response([tables[0], one], ZENITH)
+    few = tables[0].select(np.arange(len(tables[0])) < 40), tables[1].select(np.arange(len(tables[1])) < 12)
+    response = instrument_response(few, ZENITH)
+    draw_areas([response], tmp_path / "areas.png")
+    draw_sensitivity([response], tmp_path / "sensitivity.png")
+    assert response.differential.is_limit.all()
 
 
 def test_files_hold_what_was_computed(response, tmp_path):

@@ -218,6 +218,12 @@ def instrument_response(
         raise InputError(f"instrument response: {method} gives no gammaness; take that of another method")
     halves = [_halves(events, settings) for events in (gammas, *background)]
     tuning, judged = [h[0] for h in halves], [h[1] for h in halves]
+    if any(not len(half[0]) or not any(map(len, half[1:])) for half in (tuning, judged)):
+        raise InputError(
+            f"instrument response of {method} at zenith {zenith_deg[0]:g} to {zenith_deg[1]:g} deg: {len(gammas)} "
+            f"gammas and {sum(map(len, background))} background events are too few to choose cuts on one half of the "
+            "showers and to count the other"
+        )
     differential = _sensitivity(tuning, judged, ranges(settings.reco_edges_gev), settings)
     integral = _sensitivity(tuning, judged, [(e, np.inf) for e in settings.reco_edges_gev[:-1]], settings)
     edges = settings.true_edges_gev
