@@ -86,12 +86,31 @@ def as_text(path: Path, lines: Lines) -> str:
     return "\n".join([str(path), *(f"  {key:<{width}}  {value}".rstrip() for key, value in told)])
 
 
+def _friend_lines(path: Path) -> Lines:
+    """What `magicnn.io.mars_friend` wrote; nothing for other ROOT files."""
+    from magicnn.io.mars_friend import TREE
+    from magicnn.io.rootfiles import open_root
+
+    with open_root(path) as file:
+        if file.tree_names != [TREE]:
+            return []
+        tree = file.tree(TREE)
+        title = str(file.directory[TREE].title)
+        return [
+            ("kind", f"{title}, a tree that joins a melibea file"),
+            ("rows", str(tree.n_entries)),
+            ("branches", ", ".join(tree.branches)),
+        ]
+
+
 def _mars_lines(path: Path) -> Lines:
     from magicnn.io.mars import usual_sampling
     from magicnn.io.mars_files import read_mars_file
     from magicnn.io.mars_names import LEVELS
     from magicnn.io.mars_parameters import read_mars_predictions
 
+    if friend := _friend_lines(path):
+        return friend
     parts = read_mars_file(path)
     file = parts[0]
     sampling = usual_sampling(file)

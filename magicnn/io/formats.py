@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.errors import ConfigError, InputError, has_near_name, nearest_names
 from magicnn.events import EventBatch
 from magicnn.io.base import Reader
 from magicnn.io.rootfiles import check_regular_file
@@ -183,11 +183,18 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     require_known(kind)
     files = expand_paths(path_or_paths, kind)
     entry = FORMATS[kind] if kind is not None else _common_format(files)
-    known = [p.name for p in inspect.signature(entry.open).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = _options(entry)
     for name in options:
         if name not in known:
-            raise ConfigError(f"unknown option {name!r} for {entry.description}: {nearest_names(name, known)}")
+            is_slip = has_near_name(name, known) or not any(name in _options(other) for other in FORMATS.values())
+            what = "unknown option" if is_slip else f"{files[0]}: no option"
+            raise ConfigError(f"{what} {name!r} for {entry.description}: {nearest_names(name, known)}")
     return entry.open(files, **options)
+
+
+def _options(entry: Format) -> list[str]:
+    """Names of the options that the reader of a format takes."""
+    return [p.name for p in inspect.signature(entry.open).parameters.values() if p.kind is p.KEYWORD_ONLY]
 
 
 def require_known(kind: str | None) -> None:

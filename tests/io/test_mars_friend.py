@@ -1,5 +1,7 @@
 """Predictions as a ROOT tree: values, order of a MARS file, what cannot be keyed."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 
 from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
+from magicnn.io.describe import describe
 from magicnn.io.exports import EXPORTS, export
 from magicnn.io.mars_friend import TREE, write_friend
 from magicnn.predictions import PredictionTable
@@ -52,6 +55,14 @@ def test_every_column_is_a_branch(tmp_path):
         np.testing.assert_array_equal(written[name], values)
     np.testing.assert_array_equal(written["hadronness"], 1.0 - table["gammaness"])
     assert written["has_prediction"].all()
+
+
+def test_info_knows_it(tmp_path):
+    path = write_friend(predictions([3, 1, 2]), tmp_path / "friend.root")
+    told = describe(path)
+    assert "a tree that joins a melibea file" in told
+    assert re.search(r"rows +3\n", told)
+    assert "gammaness" in told
 
 
 def test_rows_follow_the_entries_of_a_melibea_file(tmp_path):
