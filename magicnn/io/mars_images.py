@@ -72,48 +72,53 @@ def _read_span(
     """Charge, time and the number of impossible charges of consecutive events."""
     is_star = _CHARGE not in events and _STAR_CHARGE in events
     charge_name = _STAR_CHARGE if is_star else _CHARGE
-    charge = events.pixels(charge_name, rows)
-    time = np.full_like(charge, np.nan) if is_star and _TIME not in events else events.pixels(_TIME, rows)
-    for name, pixels in ((charge_name, charge), (_TIME, time)):
-        if pixels.shape[1] not in _SLOTS:
-            raise InputError(
-                f"{events.path}: branch {name!r} has {pixels.shape[1]} values per event; the cameras of "
-                f"{N_PIXELS} pixels have {_SLOTS[0]} slots (M1 before 2012 had another camera)"
-            )
+    charge = _camera(events, charge_name, rows)
+    time = np.full_like(charge, np.nan) if is_star and _TIME not in events else _camera(events, _TIME, rows)
     if _PIXEL_ID in events:
-        order = events.pixels(_PIXEL_ID, rows[:1])[0]
-        if not np.array_equal(order, np.arange(len(order))):
-            raise InputError(f"{events.path}: branch {_PIXEL_ID!r} does not count up: pixels in an unknown order")
-    ring = events.pixels(_RING, rows) if _RING in events else np.ones((1, 1), dtype=np.int16)
-    usable = np.empty((2, len(rows), N_PIXELS), dtype=np.float32)
-    charge, time = (np.ascontiguousarray(pixels, dtype=np.float32) for pixels in (charge, time))
-    n_wrong = _keep_usable(charge, time, ring.astype(np.int16), is_bad, float(n_slices), usable[0], usable[1])
-    return usable[0], usable[1], n_wrong
+        for order in events.first_pixels(_PIXEL_ID, rows, N_PIXELS):
+            if not np.array_equal(order, np.arange(N_PIXELS)):
+                raise InputError(f"{events.path}: branch {_PIXEL_ID!r} does not count up: pixels in an unknown order")
+    ring = events.pixels(_RING, rows, N_PIXELS) if _RING in events else np.ones((1, N_PIXELS))
+    n_wrong = _blank_unusable(charge, time, ring.astype(np.int16, copy=False), is_bad, float(n_slices))
+    return charge, time, n_wrong
+
+
+def _camera(events: RootTree, name: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Read the pixels of a branch with a value per slot, [N, P]."""
+    slots = events.pixels(name, rows, max(_SLOTS) + 1)
+    if slots.shape[1] not in _SLOTS:
+        raise InputError(
+            f"{events.path}: branch {name!r} has {slots.shape[1]} values per event; the cameras of "
+            f"{N_PIXELS} pixels have {_SLOTS[0]} slots (M1 before 2012 had another camera)"
+        )
+    return np.ascontiguousarray(slots[:, :N_PIXELS], dtype=np.float32)
 
 
 @compiled
-def _keep_usable(
+def _blank_unusable(
     charge: NDArray[np.float32],
     time: NDArray[np.float32],
     ring: NDArray[np.int16],
     is_bad: NDArray[np.bool_],
     n_slices: float,
-    usable_charge: NDArray[np.float32],
-    usable_time: NDArray[np.float32],
 ) -> int:
-    """Copy pixels, NaN for those that cannot be used; return how many have an impossible charge without being bad.
+    """Make pixels NaN that cannot be used; return how many have an impossible charge without being bad.
 
-    ``charge`` and ``time`` are [N, slots], ``ring`` too or [1, 1] for a file without one, the others [N, P].
+    ``charge`` and ``time`` are [N, P], ``ring`` too, or [1, P] for a file without one.
     """
     n_wrong = 0
-    has_ring = ring.shape[1] > 1
-    for event in range(usable_charge.shape[0]):
-        for pixel in range(usable_charge.shape[1]):
+    end = np.float32(n_slices)
+    most = np.float32(MAX_CHARGE_PE)
+    nothing = np.float32(np.nan)
+    for event in range(len(charge)):
+        wrong = 0
+        which = event if len(ring) > 1 else 0
+        for pixel in range(len(is_bad)):
             value, when = charge[event, pixel], time[event, pixel]
-            unusable = is_bad[pixel] or (has_ring and ring[event, pixel] < 0)
-            if not abs(value) <= MAX_CHARGE_PE:
-                n_wrong += not is_bad[pixel]
-                unusable = True
-            usable_charge[event, pixel] = np.nan if unusable else value
-            usable_time[event, pixel] = when if 0.0 <= when < n_slices and not unusable else np.nan
+            possible = abs(value) <= most
+            usable = possible & (not is_bad[pixel]) & (ring[which, pixel] >= 0)
+            wrong += (not possible) & (not is_bad[pixel])
+            charge[event, pixel] = value if usable else nothing
+            time[event, pixel] = when if usable & (when >= np.float32(0.0)) & (when < end) else nothing
+        n_wrong += wrong
     return n_wrong

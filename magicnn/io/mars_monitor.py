@@ -98,9 +98,12 @@ def _medians(
     parts = []
     for start in range(0, len(rows), _BLOCK):
         some = rows[start : start + _BLOCK]
-        mean, rms = (tree.pixels(f"{container}.fArray.{n}", some)[:, :N_PIXELS] for n in ("fMean", "fRms"))
+        mean, rms = (tree.pixels(f"{container}.fArray.{n}", some, N_PIXELS) for n in ("fMean", "fRms"))
+        is_new = np.ones(len(some), dtype=np.bool_)  # what is as before has the medians of before
+        is_new[1:] = (mean[1:] != mean[:-1]).any(axis=1) | (rms[1:] != rms[:-1]).any(axis=1)
+        mean, rms = mean[is_new], rms[is_new]
         is_used = np.isfinite(rms) & (rms > 0.0) & np.isfinite(mean)
-        parts.append(np.stack([_median(mean, is_used), _median(rms, is_used)]))
+        parts.append(np.stack([_median(mean, is_used), _median(rms, is_used)])[:, np.cumsum(is_new) - 1])
     both = np.concatenate(parts, axis=1).astype(np.float32)
     return both[0], both[1]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import struct
 from collections.abc import Iterator, Mapping
@@ -15,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError, MagicnnError, nearest_names
+from magicnn.io.root_baskets import first_values, read_rectangle
 
 __all__ = ["OpenTrees", "RootFile", "RootTree", "check_regular_file", "open_root"]
 
 _MAGIC = b"root"
-_TARRAY_TYPES = {"TArrayF": ">f4", "TArrayD": ">f8", "TArrayI": ">i4", "TArrayS": ">i2"}
 _NOT_DATA = (".", "MParContainer", "TObject", "fUniqueID", "fBits")  # what ROOT adds to every container
 _MOST_OPEN = 4  # two telescopes at the border of two sub-runs
 _LARGE_FILE_VERSION = 1_000_000  # from here on positions in the header have eight bytes
@@ -163,7 +162,7 @@ class RootTree:
                 value = np.asarray(value, dtype=np.int8).tobytes().split(b"\0")[0].decode("ascii", "replace")
         return str(value).strip()
 
-    def pixels(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+    def pixels(self, name: str, rows: NDArray[np.int64], n_first: int | None = None) -> NDArray[Any]:
         """Read a branch with one array per entry.
 
         Parameters
@@ -172,10 +171,12 @@ class RootTree:
             A ``TClonesArray`` member, a ``TArrayF``, a jagged or a fixed array.
         rows : int64 array, [N], ascending
             Entries to read; everything between the first and the last is decoded.
+        n_first : int, optional
+            How many values of each entry are wanted; all when not given.
 
         Returns
         -------
-        array, [N, n_slots]
+        array, [N, n_slots] or [N, n_first]
 
         Raises
         ------
@@ -185,24 +186,45 @@ class RootTree:
         branch = self.branch(name)
         start, stop = int(rows[0]), int(rows[-1]) + 1
         with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
-            if str(branch.typename) in _TARRAY_TYPES:
-                return _tarray(branch, start, stop)[rows - start]
-            import awkward as ak
-
-            values = branch.array(entry_start=start, entry_stop=stop, library="ak")
-            if len(rows) < stop - start:
-                values = values[rows - start]
-            if values.ndim != 2:
+            rectangle = read_rectangle(branch, start, stop, n_first)
+            if rectangle is not None:
+                return rectangle if len(rows) == stop - start else rectangle[rows - start]
+            entries = branch.array(entry_start=start, entry_stop=stop, library="np")[rows - start]
+            if entries.dtype == object:
+                lengths = sorted({len(entry) for entry in entries})
+                if len(lengths) > 1:
+                    raise InputError(
+                        f"{self.path}: branch {name!r} has entries of different length "
+                        f"({lengths[0]} to {lengths[-1]} values), one per camera slot is expected"
+                    )
+                entries = np.stack([np.asarray(entry) for entry in entries])
+            if entries.ndim != 2 or entries.dtype.kind not in "biuf":
                 raise InputError(f"{self.path}: branch {name!r} has no array per entry ({branch.typename})")
-            lengths = np.unique(ak.to_numpy(ak.num(values)))
-            if len(lengths) != 1:
-                raise InputError(
-                    f"{self.path}: branch {name!r} has entries of different length "
-                    f"({lengths[0]} to {lengths[-1]} values), one per camera slot is expected"
-                )
-            flat = ak.to_numpy(ak.flatten(values))
-        pixels: NDArray[Any] = flat.astype(flat.dtype.newbyteorder("="), copy=False).reshape(len(rows), -1)
+        pixels: NDArray[Any] = entries[:, :n_first].astype(entries.dtype.newbyteorder("="), copy=False)
         return pixels
+
+    def first_pixels(self, name: str, rows: NDArray[np.int64], count: int) -> Iterator[NDArray[Any]]:
+        """Yield the first values of one entry in every part of the file that holds some of the entries of a branch.
+
+        Much faster than `pixels`, for what is the same in all entries.
+
+        Parameters
+        ----------
+        name : str
+            A ``TClonesArray`` member or a jagged array.
+        rows : int64 array, [N], ascending
+            Entries that are meant.
+        count : int
+            Values wanted, at most as many as an entry has.
+
+        Raises
+        ------
+        InputError
+            The branch is missing or damaged.
+        """
+        branch = self.branch(name)
+        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+            yield from first_values(branch, int(rows[0]), int(rows[-1]) + 1, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,10 +322,15 @@ def open_root(path: Path) -> Iterator[RootFile]:
     _check_complete(path)
     import uproot
 
-    if importlib.util.find_spec("isal") is not None:
-        uproot.ZLIB.library = "isal"  # half the time of zlib, the same bytes
     with _damage(path, "its directory"):
-        directory = uproot.open({str(path.resolve()): None}, array_cache=None)  # nothing is read twice
+        directory = uproot.open(
+            {str(path.resolve()): None},
+            handler=uproot.MultithreadedFileSource,
+            use_threads=False,
+            num_workers=1,
+            array_cache=None,  # nothing is read twice
+            object_cache=None,  # it would keep the trees of files that were closed
+        )
     with contextlib.closing(directory):
         yield RootFile(path, directory)
 
@@ -334,18 +361,3 @@ def _damage(path: Path, what: str) -> Iterator[None]:
         raise InputError(
             f"{path}: cannot read {what}, the file is damaged ({type(error).__name__}: {reason})"
         ) from error
-
-
-def _tarray(branch: Any, start: int, stop: int) -> NDArray[Any]:
-    """Decode a ``TArrayF`` branch whose entries have one length at once, six times faster than one by one."""
-    import uproot
-
-    if stop == start:
-        return np.empty((0, 0), dtype=np.float32)
-    n_slots = len(branch.array(entry_start=start, entry_stop=start + 1, library="np")[0])
-    layout = np.dtype([("length", ">i4"), ("values", _TARRAY_TYPES[str(branch.typename)], (n_slots,))])
-    records = branch.array(uproot.AsDtype(layout), entry_start=start, entry_stop=stop, library="np")
-    if (records["length"] != n_slots).any():
-        raise InputError(f"{branch.name}: entries of different length, {n_slots} values each are expected")
-    values: NDArray[Any] = records["values"]
-    return values.astype(values.dtype.newbyteorder("="))
