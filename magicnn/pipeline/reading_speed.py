@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from magicnn.io.convert import convert_events
 from magicnn.io.eventset import EventSet, EventSetWriter
 from magicnn.io.formats import open_events
 from magicnn.io.mars_writer import write_mars
-from magicnn.pipeline.speed import Measure, chosen, collect, repeated
+from magicnn.pipeline.speed import Measure, chosen, collect, peak_memory_bytes, repeated
 
 __all__ = ["MEASURES", "convert_and_tell", "measure", "synthetic_events"]
 
@@ -202,9 +201,7 @@ def convert_and_tell(output: str, *inputs: str) -> None:
     """Convert files and print processor time in s and the greatest memory of the process in MB, as JSON."""
     start = time.process_time()
     convert_events(list(inputs), output)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    megabytes = peak / (1e6 if sys.platform == "darwin" else 1e3 / 1.024)
-    sys.stdout.write(json.dumps([time.process_time() - start, megabytes]) + "\n")
+    sys.stdout.write(json.dumps([time.process_time() - start, peak_memory_bytes() / 1e6]) + "\n")
 
 
 def _pair(place: Path, n: int) -> list[Path]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import resource
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from numpy.typing import NDArray
 from magicnn.compiled import compiled
 from magicnn.errors import ConfigError, nearest_names
 
-__all__ = ["Measure", "chosen", "collect", "reference_loop", "reference_ms", "repeated", "report"]
+__all__ = ["Measure", "chosen", "collect", "peak_memory_bytes", "reference_loop", "reference_ms", "repeated", "report"]
 
 _REFERENCE_STEPS = 10_000_000
 _SEED = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)
@@ -189,3 +192,16 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def peak_memory_bytes() -> int:
+    """Return the greatest memory that this process had.
+
+    Linux says it in ``/proc``; what ``getrusage`` says there begins with the memory of the process that started this
+    one.
+    """
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    if found:
+        return int(found[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,8 +1,10 @@
 """``magicnn bench``: numbers, table, errors."""
 
 import json
+import subprocess
 import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -101,3 +103,12 @@ def test_evaluation_is_measured_in_time_and_memory(tmp_path):
     assert found["evaluate_s"]["target"] == 120.0
     assert 0.05 < found["peak_memory_gib"]["value"] < 4.0
     assert found["evaluate_s"]["value"] > 0.0
+
+
+def test_peak_memory_is_that_of_the_process_and_not_of_its_parent() -> None:
+    ballast = np.ones(50_000_000)  # 400 MB
+    command = "from magicnn.pipeline.speed import peak_memory_bytes as p; a = p(); b = bytearray(10**8); print(a, p())"
+    done = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True)
+    before, after = map(int, done.stdout.split())
+    assert before < ballast.nbytes
+    assert 0.5e8 < after - before < 1.5e8
