@@ -16,7 +16,7 @@ from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
 from magicnn.evaluation.published import published_energy
 from magicnn.evaluation.resampling import ShowerBootstrap
 from magicnn.evaluation.samples import Sample
-from magicnn.report.style import LABELS, PUBLISHED_COLOUR, markers, method_colours
+from magicnn.report.style import LABELS, PUBLISHED_COLOUR, looks, method_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,7 +75,7 @@ def energy_metric(
     -------
     matplotlib Axes
     """
-    colours, shapes = method_colours(methods), markers(methods)
+    look = looks(methods)
     heights = [np.empty(0)]
     for k, method in enumerate(methods):
         rows = metrics.select(method=method, metric=metric, zenith_deg=zenith_deg)
@@ -85,9 +85,9 @@ def energy_metric(
         shift = 1.0 + 0.035 * (k - 0.5 * (len(methods) - 1))
         edges = np.array([(r.energy_min_gev, r.energy_max_gev) for r in rows])
         energy = np.sqrt(edges.prod(axis=1)) * shift
-        _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method)
+        _with_intervals(ax, energy, rows, look[method], label=method)
         heights.append(np.array([r.value for r in rows]))
-        _write_beyond(ax, energy, 100.0 * heights[-1], colour=colours[method], line=k)
+        _write_beyond(ax, energy, 100.0 * heights[-1], colour=look[method]["color"], line=k)
     published = published_energy(zenith_deg)
     if published is not None and metric in published.values:
         energy = np.sqrt(published.energy_min_gev * published.energy_max_gev)
@@ -150,11 +150,11 @@ def _mark_cut_intervals(ax: Axes) -> None:
 
 
 def _with_intervals(
-    ax: Axes, x: Floats, rows: Sequence[MetricRow], *, colour: str, marker: str, label: str, scale: float = 100.0
+    ax: Axes, x: Floats, rows: Sequence[MetricRow], look: Mapping[str, Any], *, label: str, scale: float = 100.0
 ) -> None:
     value, low, high = (scale * np.array([getattr(r, n) for r in rows]) for n in ("value", "low", "high"))
     error = np.nan_to_num(np.clip(np.stack([value - low, high - value]), 0.0, None))
-    ax.errorbar(x, value, error, color=colour, marker=marker, markersize=5, linewidth=1.2, capsize=2, label=label)
+    ax.errorbar(x, value, error, markersize=5, linewidth=1.2, capsize=2, label=label, **look)
 
 
 def _energy_axis(ax: Axes, what: str) -> None:
@@ -170,7 +170,7 @@ def _energy_axis(ax: Axes, what: str) -> None:
 
 def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str]) -> Axes:
     """Draw the AUC in bins of estimated energy, with intervals."""
-    colours, shapes = method_colours(methods), markers(methods)
+    look = looks(methods)
     is_empty = True
     for method in methods:
         rows = metrics.select(method=method, metric="auc", zenith_deg=zenith_deg, is_binned=True)
@@ -178,7 +178,7 @@ def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: S
         energy = np.array([np.sqrt(r.energy_min_gev * r.energy_max_gev) for r in rows])
         if rows:
             is_empty = False
-            _with_intervals(ax, energy, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0)
+            _with_intervals(ax, energy, rows, look[method], label=method, scale=1.0)
     _energy_axis(ax, "estimated energy")
     ax.set_ylabel(LABELS["auc"])
     ax.set_ylim(top=1.0 + 0.03 * (1.0 - min(0.9, ax.get_ylim()[0])))
@@ -189,7 +189,7 @@ def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: S
 
 def auc_by_zenith(ax: Axes, metrics: MetricsTable, zenith_bins_deg: Sequence[Range], methods: Sequence[str]) -> Axes:
     """Draw the AUC of every method against the zenith distance, with intervals."""
-    colours, shapes = method_colours(methods), markers(methods)
+    look = looks(methods)
     step = min(0.8, 0.15 * min((high - low for low, high in zenith_bins_deg), default=0.0))
     is_empty = True
     for k, method in enumerate(methods):
@@ -199,9 +199,7 @@ def auc_by_zenith(ax: Axes, metrics: MetricsTable, zenith_bins_deg: Sequence[Ran
         centre = np.array([0.5 * (r.zenith_min_deg + r.zenith_max_deg) for r in rows])
         shift = step * (k - 0.5 * (len(methods) - 1))
         is_empty = False
-        _with_intervals(
-            ax, centre + shift, rows, colour=colours[method], marker=shapes[method], label=method, scale=1.0
-        )
+        _with_intervals(ax, centre + shift, rows, look[method], label=method, scale=1.0)
     ticks = [0.5 * (low + high) for low, high in zenith_bins_deg]
     ax.set_xticks(ticks, [f"{low:g}–{high:g}°" for low, high in zenith_bins_deg])
     if zenith_bins_deg:

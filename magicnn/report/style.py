@@ -16,6 +16,8 @@ __all__ = [
     "PUBLISHED_COLOUR",
     "colour_property",
     "figure_style",
+    "line_styles",
+    "looks",
     "markers",
     "method_colours",
     "palette_css",
@@ -34,6 +36,7 @@ _PALETTE = {
 }
 _KNOWN = {"CNN": "#0072b2", "forest": "#d55e00", "LUT": "#009e73"}
 _OTHER_MARKERS = ("D", "v", "P", "X")
+_LINES = ("-", "--", "-.", ":")
 _KNOWN_MARKERS = {"CNN": "o", "forest": "s", "LUT": "^"}
 
 PUBLISHED_COLOUR = "#6b7280"
@@ -51,21 +54,53 @@ LABELS = {
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:
-    """Return the colour of every method: fixed for the usual ones, the free ones in order for others."""
+    """Return the colour of every method: fixed for the usual ones, the free ones in order for others.
+
+    ``"CNN, wide"``, a method of a named run, has the colour of the method.
+    """
     names = list(dict.fromkeys(methods))
-    free = [c for c in _PALETTE if c not in {_KNOWN.get(n) for n in names}]
-    others = [n for n in names if n not in _KNOWN]
-    return {n: _KNOWN[n] if n in _KNOWN else free[others.index(n) % len(free)] for n in names}
+    kinds = list(dict.fromkeys(_method_and_run(n)[0] for n in names))
+    free = [c for c in _PALETTE if c not in {_KNOWN.get(k) for k in kinds}]
+    others = [k for k in kinds if k not in _KNOWN]
+    colours = {k: _KNOWN[k] if k in _KNOWN else free[others.index(k) % len(free)] for k in kinds}
+    return {n: colours[_method_and_run(n)[0]] for n in names}
 
 
 def markers(methods: Iterable[str]) -> dict[str, str]:
-    """Return the marker of every method, so that colour is not the only difference."""
+    """Return the marker of every method, so that colour is not the only difference; of every named run instead."""
     names = list(dict.fromkeys(methods))
+    runs = _runs(names)
+    if len(runs) > 1:
+        shapes = (*_KNOWN_MARKERS.values(), *_OTHER_MARKERS)
+        return {n: shapes[runs.index(_method_and_run(n)[1]) % len(shapes)] for n in names}
     others = [n for n in names if n not in _KNOWN_MARKERS]
     return {
         n: _KNOWN_MARKERS[n] if n in _KNOWN_MARKERS else _OTHER_MARKERS[others.index(n) % len(_OTHER_MARKERS)]
         for n in names
     }
+
+
+def line_styles(methods: Iterable[str]) -> dict[str, str]:
+    """Return the line of every method: full, but another one for every run where runs are named."""
+    names = list(dict.fromkeys(methods))
+    runs = _runs(names)
+    return {n: _LINES[runs.index(_method_and_run(n)[1]) % len(_LINES)] for n in names}
+
+
+def looks(methods: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return colour, marker and line of every method by the names that Matplotlib has for them."""
+    names = list(dict.fromkeys(methods))
+    colours, shapes, lines = method_colours(names), markers(names), line_styles(names)
+    return {n: {"color": colours[n], "marker": shapes[n], "linestyle": lines[n]} for n in names}
+
+
+def _runs(names: Iterable[str]) -> list[str]:
+    return sorted({_method_and_run(n)[1] for n in names})
+
+
+def _method_and_run(name: str) -> tuple[str, str]:
+    method, _, run = name.partition(", ")
+    return method, run
 
 
 def palette_css() -> tuple[str, str]:

@@ -76,5 +76,5 @@ def migration_matrix(ax: Axes, metrics: MetricsTable, zenith_deg: Range, method:
     ax.set_yscale("log")
     ax.plot(edges, edges, color=PUBLISHED_COLOUR, linewidth=0.8, linestyle=":")
     ax.set_xlabel("true energy [GeV]")
-    ax.set_ylabel("estimated energy [GeV]")
+    ax.set_ylabel(f"energy estimated by {method} [GeV]")
     return ax

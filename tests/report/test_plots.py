@@ -9,7 +9,7 @@ from magicnn.evaluation.metrics_table import MetricsTable
 from magicnn.evaluation.published import published_energy
 from magicnn.evaluation.samples import align
 from magicnn.report import plots
-from magicnn.report.style import figure_style, method_colours, themed_svg
+from magicnn.report.style import figure_style, line_styles, markers, method_colours, themed_svg
 
 RANGE = (5.0, 35.0)
 
@@ -177,3 +177,13 @@ def test_svg_takes_its_colours_from_the_page():
     assert 'aria-label="bias &amp; &quot;more&quot; &lt;x>"' in one
     assert one.replace("one-", "two-") == two
     assert "http://" not in one.replace("http://www.w3.org/", "")
+
+
+def test_runs_share_the_colour_of_a_method_and_differ_in_marker_and_line():
+    names = ["CNN, deep", "CNN, wide", "LUT, deep", "LUT, wide"]
+    colours, shapes, lines = method_colours(names), markers(names), line_styles(names)
+    assert colours["CNN, deep"] == colours["CNN, wide"] == method_colours(["CNN"])["CNN"]
+    assert colours["LUT, deep"] == method_colours(["LUT"])["LUT"]
+    assert shapes["CNN, deep"] == shapes["LUT, deep"] != shapes["CNN, wide"]
+    assert lines["CNN, deep"] == lines["LUT, deep"] != lines["CNN, wide"]
+    assert set(line_styles(["CNN", "LUT"]).values()) == {"-"}
