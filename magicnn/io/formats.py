@@ -186,6 +186,7 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     known = _options(entry)
     for name in options:
         if name not in known:
+            entry.open(files)  # a damaged file, whose format is uncertain, says so first
             is_slip = has_near_name(name, known) or not any(name in _options(other) for other in FORMATS.values())
             what = "unknown option" if is_slip else f"{files[0]}: no option"
             raise ConfigError(f"{what} {name!r} for {entry.description}: {nearest_names(name, known)}")

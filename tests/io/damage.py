@@ -171,7 +171,8 @@ def contents(kind, paths):
         return _photons(paths[0])
     from magicnn.io import open_events
 
-    batches = list(open_events(paths).batches())
+    options = {"camera": "LSTCam"} if kind == "ctapipe" else {}
+    batches = list(open_events(paths, **options).batches())
     meta = batches[0].meta
     found = {name: np.concatenate([b.columns[name] for b in batches]) for name in batches[0].columns}
     found["charge"] = np.concatenate([b.charge for b in batches])
