@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from magicnn.errors import ConfigError
+from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.events import EventBatch, EventMeta
 
-__all__ = ["Reader", "in_pieces"]
+__all__ = ["Reader", "damage_told", "in_pieces"]
 
 _BLOCK = 1024  # events decoded at once, whatever the size of the batches
 
@@ -74,3 +76,30 @@ def in_pieces(decode: Callable[[int, int], EventBatch], n_events: int, size: int
         events = decode(start, min(start + block, n_events))
         for first in range(0, len(events), size):
             yield events.select(slice(first, first + size))
+
+
+@contextmanager
+def damage_told(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a decoder stumbles over into one line: damaged bytes raise errors of almost any type.
+
+    Parameters
+    ----------
+    path : Path
+        File that is read.
+    what : str
+        Which part of it.
+
+    Raises
+    ------
+    InputError
+        In place of any error that is not one of this package.
+    """
+    try:
+        yield
+    except MagicnnError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).strip().splitlines()), "")[:100]
+        raise InputError(
+            f"{path}: cannot read {what}, the file is damaged ({type(error).__name__}: {reason})"
+        ) from error

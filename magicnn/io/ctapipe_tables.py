@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.errors import InputError, MagicnnError, nearest_names
+from magicnn.errors import InputError, nearest_names
 from magicnn.hdf5 import one_line
+from magicnn.io.base import damage_told
 from magicnn.io.rootfiles import check_regular_file
 
 __all__ = [
@@ -77,7 +78,7 @@ class CtapipeTable:
             The column is missing, has another dimension, or cannot be read.
         """
         self._require([name])
-        with _damage(self.path, f"column {name!r} of table {self.name}"):
+        with damage_told(self.path, f"column {name!r} of table {self.name}"):
             return self._decode(name, self.node.col(name), unit)
 
     def rows(self, names: Sequence[str], rows: Ints) -> list[NDArray[Any]]:
@@ -102,7 +103,7 @@ class CtapipeTable:
         if not len(rows):
             return [self._decode(name, np.empty((0, *self._type(name).shape), self._type(name).base)) for name in names]
         first, last = int(rows.min()), int(rows.max())
-        with _damage(self.path, f"table {self.name}"):
+        with damage_told(self.path, f"table {self.name}"):
             if last - first < _SPARSE * len(rows):
                 records = self.node.read(first, last + 1)[rows - first]
             else:
@@ -167,7 +168,7 @@ class CtapipeFile:
     version: str
 
     def __contains__(self, name: object) -> bool:
-        with _damage(self.path, f"group {name}"):
+        with damage_told(self.path, f"group {name}"):
             return name in self.handle
 
     def table(self, name: str) -> CtapipeTable:
@@ -180,7 +181,7 @@ class CtapipeFile:
         """
         import tables
 
-        with _damage(self.path, f"table {name}"):
+        with damage_told(self.path, f"table {name}"):
             node = self.handle.get_node(name) if name in self else None
             if not isinstance(node, tables.Table):
                 raise InputError(f"{self.path}: there is no table {name}")
@@ -201,7 +202,7 @@ class CtapipeFile:
         """Return the names of what is in a group, sorted; none when there is no such group."""
         if group not in self:
             return []
-        with _damage(self.path, f"group {group}"):
+        with damage_told(self.path, f"group {group}"):
             return sorted(node._v_name for node in self.handle.iter_nodes(group))
 
 
@@ -218,7 +219,7 @@ def open_ctapipe(path: Path) -> Iterator[CtapipeFile]:
         raise InputError(f"{path}: not a ctapipe file (not HDF5)")
     import tables
 
-    with _damage(path, "its structure"):
+    with damage_told(path, "its structure"):
         try:
             handle = tables.open_file(str(path), mode="r")
         except tables.HDF5ExtError as error:
@@ -227,7 +228,7 @@ def open_ctapipe(path: Path) -> Iterator[CtapipeFile]:
                 raise InputError(f"{path}: the file is truncated or still being written; copy it again") from error
             raise InputError(f"{path}: cannot be opened, the file is damaged or still being written") from error
     try:
-        with _damage(path, "its description"):
+        with damage_told(path, "its description"):
             version = _checked_version(path, handle)
         yield CtapipeFile(path, handle, version)
     finally:
@@ -251,20 +252,6 @@ def _checked_version(path: Path, handle: Any) -> str:
             "process the file again with a newer ctapipe"
         )
     return version
-
-
-@contextmanager
-def _damage(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever PyTables stumbles over into one line: damaged bytes raise errors of almost any type."""
-    try:
-        yield
-    except MagicnnError:
-        raise
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "")[:100]
-        raise InputError(
-            f"{path}: cannot read {what}, the file is damaged ({type(error).__name__}: {reason})"
-        ) from error
 
 
 def _unscaled(values: NDArray[Any], stored: Mapping[str, Any]) -> NDArray[Any]:

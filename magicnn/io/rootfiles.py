@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.errors import InputError, MagicnnError, nearest_names
+from magicnn.errors import InputError, nearest_names
+from magicnn.io.base import damage_told
 from magicnn.io.root_baskets import first_values, read_rectangle
 
 __all__ = ["OpenTrees", "RootFile", "RootTree", "check_regular_file", "open_root"]
@@ -95,7 +96,7 @@ class RootTree:
             The branch is missing, is not made of numbers, or cannot be read.
         """
         branch = self.branch(name)
-        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
             values = branch.array(entry_start=start, entry_stop=stop, library="np")
             if values.dtype == object:
                 raise InputError(
@@ -133,7 +134,7 @@ class RootTree:
             The branch is missing or cannot be read.
         """
         branch = self.branch(name)
-        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
             return branch.array(entry_start=row, entry_stop=row + 1, library="np")[0]
 
     def scalars(self, name: str) -> NDArray[Any]:
@@ -156,7 +157,7 @@ class RootTree:
         """Read an entry of a string or character-array branch, empty when there is none."""
         if name not in self.branches or self.n_entries <= row:
             return ""
-        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
             value = self.value(name, row)
             if not isinstance(value, str):
                 value = np.asarray(value, dtype=np.int8).tobytes().split(b"\0")[0].decode("ascii", "replace")
@@ -185,7 +186,7 @@ class RootTree:
         """
         branch = self.branch(name)
         start, stop = int(rows[0]), int(rows[-1]) + 1
-        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
             rectangle = read_rectangle(branch, start, stop, n_first)
             if rectangle is not None:
                 return rectangle if len(rows) == stop - start else rectangle[rows - start]
@@ -223,7 +224,7 @@ class RootTree:
             The branch is missing or damaged.
         """
         branch = self.branch(name)
-        with _damage(self.path, f"branch {name!r} of tree {self.name!r}"):
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
             yield from first_values(branch, int(rows[0]), int(rows[-1]) + 1, count)
 
 
@@ -248,7 +249,7 @@ class RootFile:
         InputError
             The file has no such tree, or it cannot be read.
         """
-        with _damage(self.path, f"tree {name!r}"):
+        with damage_told(self.path, f"tree {name!r}"):
             if name not in self.tree_names:
                 found = ", ".join(self.tree_names) or "no tree at all"
                 raise InputError(f"{self.path}: there is no tree {name!r}; the file has: {found}")
@@ -265,7 +266,7 @@ class RootFile:
 
     def note(self, name: str) -> str | None:
         """Return a text that the file keeps as a ``TObjString``, None when there is none of that name."""
-        with _damage(self.path, f"text {name!r}"):
+        with damage_told(self.path, f"text {name!r}"):
             if self.directory.classnames(recursive=False, cycle=False).get(name) != "TObjString":
                 return None
             return str(self.directory[name])
@@ -322,7 +323,7 @@ def open_root(path: Path) -> Iterator[RootFile]:
     _check_complete(path)
     import uproot
 
-    with _damage(path, "its directory"):
+    with damage_told(path, "its directory"):
         directory = uproot.open(
             {str(path.resolve()): None},
             handler=uproot.MultithreadedFileSource,
@@ -347,17 +348,3 @@ def _check_complete(path: Path) -> None:
     end = struct.unpack(">Q", head[12:20])[0] if version >= _LARGE_FILE_VERSION else struct.unpack(">I", head[12:16])[0]
     if size < end:
         raise InputError(f"{path}: the file is truncated ({size} of {end} bytes); copy it again")
-
-
-@contextlib.contextmanager
-def _damage(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever the decoder stumbles over into one line: damaged bytes raise errors of almost any type."""
-    try:
-        yield
-    except MagicnnError:
-        raise
-    except Exception as error:
-        reason = next(iter(str(error).strip().splitlines()), "")[:100]
-        raise InputError(
-            f"{path}: cannot read {what}, the file is damaged ({type(error).__name__}: {reason})"
-        ) from error
