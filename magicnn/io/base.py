@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,9 +11,7 @@ from typing import Protocol, runtime_checkable
 from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.events import EventBatch, EventMeta
 
-__all__ = ["Reader", "damage_told", "in_pieces"]
-
-_BLOCK = 1024  # events decoded at once, whatever the size of the batches
+__all__ = ["DecodedEvents", "Reader", "damage_told"]
 
 
 @runtime_checkable
@@ -52,30 +51,78 @@ class Reader(Protocol):
         ...
 
 
-def in_pieces(decode: Callable[[int, int], EventBatch], n_events: int, size: int) -> Iterator[EventBatch]:
-    """Yield events in pieces of any size, decoded in blocks of about a thousand.
+class DecodedEvents(ABC):
+    """A reader whose events are decoded from files range by range.
 
     Parameters
     ----------
-    decode : callable
-        Takes start and stop, returns these events.
+    meta : EventMeta
+        What all events share.
     n_events : int
         How many there are.
-    size : int
-        Events per piece; the last may be shorter.
-
-    Raises
-    ------
-    ConfigError
-        The size is not positive.
     """
-    if size < 1:
-        raise ConfigError(f"batches of {size} events: at least 1 is expected")
-    block = max(1, _BLOCK // size) * size
-    for start in range(0, n_events, block):
-        events = decode(start, min(start + block, n_events))
-        for first in range(0, len(events), size):
-            yield events.select(slice(first, first + size))
+
+    def __init__(self, meta: EventMeta, n_events: int) -> None:
+        self._meta = meta
+        self._n_events = n_events
+
+    @property
+    def meta(self) -> EventMeta:
+        """What all events share."""
+        return self._meta
+
+    def __len__(self) -> int:
+        return self._n_events
+
+    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
+        """Return consecutive events, ordered by run and event number.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Range of events as in a slice; all when not given.
+
+        Returns
+        -------
+        EventBatch
+
+        Raises
+        ------
+        InputError
+            A file is damaged, or has changed since it was opened.
+        """
+        first, last, _ = slice(start, stop).indices(len(self))
+        return self._decode(first, max(first, last))
+
+    def batches(self, size: int = 1024) -> Iterator[EventBatch]:
+        """Yield the events of `read` in pieces, of which only a block is in memory.
+
+        Parameters
+        ----------
+        size : int
+            Events per piece; the last may be shorter.
+
+        Raises
+        ------
+        ConfigError
+            The size is not positive.
+        InputError
+            A file is damaged.
+        """
+        if size < 1:
+            raise ConfigError(f"batches of {size} events: at least 1 is expected")
+        block = max(1, self._block // size) * size
+        for start in range(0, len(self), block):
+            events = self._decode(start, min(start + block, len(self)))
+            for first in range(0, len(events), size):
+                yield events.select(slice(first, first + size))
+
+    _block = 1024
+    """Events decoded at once, whatever the size of the batches."""
+
+    @abstractmethod
+    def _decode(self, start: int, stop: int) -> EventBatch:
+        """Decode the events of a range."""
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
-from magicnn.io.base import in_pieces
+from magicnn.io.base import DecodedEvents
 from magicnn.io.ctapipe_events import IMAGES, CtapipeSource, read_source
 from magicnn.io.ctapipe_tables import open_ctapipe
 from magicnn.io.mars_truth import merge_generated, particle_name, shower_ids
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 Ints = NDArray[np.int64]
 
 
-class CtapipeReader:
+class CtapipeReader(DecodedEvents):
     """Events of ctapipe HDF5 files; built by `open_ctapipe_events`.
 
     Attributes
@@ -47,53 +47,12 @@ class CtapipeReader:
         source_of: Ints,
         image_rows: Ints,
     ) -> None:
-        self._meta = meta
+        super().__init__(meta, len(source_of))
         self.counts = dict(counts)
         self._columns = columns
         self._sources = sources
         self._source_of = source_of  # [N] index into sources
         self._image_rows = image_rows  # [N, T] row in that file's table of images, -1 for a missing telescope
-
-    @property
-    def meta(self) -> EventMeta:
-        """What all events share."""
-        return self._meta
-
-    def __len__(self) -> int:
-        return len(self._source_of)
-
-    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
-        """Return consecutive events, ordered by run and event number.
-
-        Parameters
-        ----------
-        start, stop : int, optional
-            Range of events as in a slice; all when not given.
-
-        Raises
-        ------
-        InputError
-            A file is damaged.
-        """
-        first, last, _ = slice(start, stop).indices(len(self))
-        return self._decode(first, max(first, last))
-
-    def batches(self, size: int = 1024) -> Iterator[EventBatch]:
-        """Yield the events of `read` in pieces, of which only a block is in memory.
-
-        Parameters
-        ----------
-        size : int
-            Events per piece; the last may be shorter.
-
-        Raises
-        ------
-        ConfigError
-            The size is not positive.
-        InputError
-            A file is damaged.
-        """
-        return in_pieces(self._decode, len(self), size)
 
     def _decode(self, start: int, stop: int) -> EventBatch:
         shape = (stop - start, len(self._meta.telescopes), self._meta.camera.n_pixels)

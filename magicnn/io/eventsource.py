@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from magicnn.array import impact_m
 from magicnn.errors import ConfigError, InputError, nearest_names, optional_import
 from magicnn.events import EventBatch, EventMeta
+from magicnn.io.base import DecodedEvents
 from magicnn.io.ctapipe_instrument import Instrument
 from magicnn.io.ctapipe_source import Calibration, event_columns, events_of, instrument_in, open_source
 from magicnn.io.ctapipe_truth import RUN_UNITS, generated_by_run, pdg_numbers
@@ -48,7 +49,7 @@ class _Index:
     runs: Mapping[int, Mapping[str, float]]  # what each was simulated with, in RUN_UNITS
 
 
-class EventSourceReader:
+class EventSourceReader(DecodedEvents):
     """Events of files that ctapipe reads; built by `open_event_sources`.
 
     Attributes
@@ -57,7 +58,13 @@ class EventSourceReader:
         What all events share.
     counts : mapping of str to int
         Cut flow: events read, dropped for which reason.
+
+    Notes
+    -----
+    Ranges that follow each other go through the file once; one that lies before the last starts at its beginning again.
     """
+
+    _block = 1  # no more than is asked for: images of arrays are large
 
     def __init__(
         self,
@@ -70,7 +77,7 @@ class EventSourceReader:
         row_of: Ints,
         extractor: str,
     ) -> None:
-        self._meta = meta
+        super().__init__(meta, len(file_of))
         self.counts = dict(counts)
         self._columns = columns
         self._files = files
@@ -79,30 +86,7 @@ class EventSourceReader:
         self._extractor = extractor
         self._stream: _Stream | None = None
 
-    @property
-    def meta(self) -> EventMeta:
-        """What all events share."""
-        return self._meta
-
-    def __len__(self) -> int:
-        return len(self._file_of)
-
-    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
-        """Return consecutive events, ordered by run and event number.
-
-        Parameters
-        ----------
-        start, stop : int, optional
-            Range of events as in a slice; all when not given. Ranges that follow each other go through the file
-            once; one that lies before the last starts at its beginning again.
-
-        Raises
-        ------
-        InputError
-            A file is damaged, or has changed since it was opened.
-        """
-        first, last, _ = slice(start, stop).indices(len(self))
-        last = max(first, last)
+    def _decode(self, first: int, last: int) -> EventBatch:
         shape = (last - first, len(self._meta.telescopes), self._meta.camera.n_pixels)
         charge = np.full(shape, np.nan, dtype=np.float32)
         time = np.full_like(charge, np.nan)
@@ -116,26 +100,6 @@ class EventSourceReader:
             blank_impossible_pixels(charge, time, where=str(self._files[index].path))
         columns = {name: values[first:last] for name, values in self._columns.items()}
         return EventBatch(charge, time, columns, self._meta)
-
-    def batches(self, size: int = 1024) -> Iterator[EventBatch]:
-        """Yield the events of `read` in pieces, one at a time in memory.
-
-        Parameters
-        ----------
-        size : int
-            Events per piece; the last may be shorter.
-
-        Raises
-        ------
-        ConfigError
-            The size is not positive.
-        InputError
-            A file is damaged.
-        """
-        if size < 1:
-            raise ConfigError(f"batches of {size} events: at least 1 is expected")
-        for start in range(0, len(self), size):
-            yield self.read(start, start + size)
 
     def close(self) -> None:
         """Close the file that was read last; reading opens it again."""

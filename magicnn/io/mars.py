@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
-from magicnn.io.base import in_pieces
+from magicnn.io.base import DecodedEvents
 from magicnn.io.mars_files import MarsFile, read_mars_file
 from magicnn.io.mars_images import read_images
 from magicnn.io.mars_monitor import N_PIXELS
@@ -54,7 +54,7 @@ _BEFORE_DOWNSAMPLING = Sampling(gsps=2.05, n_slices=80, origin="date")
 _SINCE_DOWNSAMPLING = Sampling(gsps=1.64, n_slices=50, origin="date")
 
 
-class MarsReader:
+class MarsReader(DecodedEvents):
     """Stereo events of MARS calibrated files; built by `open_mars`.
 
     Attributes
@@ -76,7 +76,7 @@ class MarsReader:
         row_of: Ints,
         sampling: Sampling,
     ) -> None:
-        self._meta = meta
+        super().__init__(meta, len(source_of))
         self.counts = dict(counts)
         self._columns = columns
         self._sources = sources
@@ -84,51 +84,6 @@ class MarsReader:
         self._row_of = row_of  # [N, T] entry in that file's tree
         self._sampling = sampling
         self._trees = OpenTrees("Events")
-
-    @property
-    def meta(self) -> EventMeta:
-        """What all events share."""
-        return self._meta
-
-    def __len__(self) -> int:
-        return len(self._source_of)
-
-    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
-        """Return consecutive events, ordered by run and event number.
-
-        Parameters
-        ----------
-        start, stop : int, optional
-            Range of events as in a slice; all when not given.
-
-        Returns
-        -------
-        EventBatch
-
-        Raises
-        ------
-        InputError
-            A file is damaged.
-        """
-        first, last, _ = slice(start, stop).indices(len(self))
-        return self._decode(first, max(first, last))
-
-    def batches(self, size: int = 1024) -> Iterator[EventBatch]:
-        """Yield the events of `read` in pieces, of which only a block is in memory.
-
-        Parameters
-        ----------
-        size : int
-            Events per piece; the last may be shorter.
-
-        Raises
-        ------
-        ConfigError
-            The size is not positive.
-        InputError
-            A file is damaged.
-        """
-        return in_pieces(self._decode, len(self), size)
 
     def _decode(self, start: int, stop: int) -> EventBatch:
         n = stop - start
