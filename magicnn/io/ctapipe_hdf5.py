@@ -31,8 +31,6 @@ class CtapipeReader(DecodedEvents):
 
     Attributes
     ----------
-    meta : EventMeta
-        What all events share.
     counts : mapping of str to int
         Cut flow: triggers, dropped for which reason.
     """

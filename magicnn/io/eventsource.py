@@ -54,8 +54,6 @@ class EventSourceReader(DecodedEvents):
 
     Attributes
     ----------
-    meta : EventMeta
-        What all events share.
     counts : mapping of str to int
         Cut flow: events read, dropped for which reason.
 

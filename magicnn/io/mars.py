@@ -59,8 +59,6 @@ class MarsReader(DecodedEvents):
 
     Attributes
     ----------
-    meta : EventMeta
-        What all events share.
     counts : mapping of str to int
         Cut flow: events read per telescope, dropped for which reason, joined.
     """
