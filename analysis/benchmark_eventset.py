@@ -25,7 +25,7 @@ import numpy as np
 
 from magicnn import Camera, EventBatch, EventMeta, EventSet, __version__
 from magicnn.events import SCHEMA
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 
 
 def write_random_events(path: Path, n_events: int) -> float:

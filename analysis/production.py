@@ -18,8 +18,8 @@ from magicnn.config import read_yaml
 from magicnn.errors import ConfigError, MagicnnError
 from magicnn.events import event_weight
 from magicnn.executors import n_cores
-from magicnn.io.eventset import EventSet
-from magicnn.io.eventset_writer import partial_path
+from magicnn.io.eventset.reader import EventSet
+from magicnn.io.eventset.writer import partial_path
 from magicnn.runs import configure_logging, read_json, write_json
 from magicnn.simulation.production import produce
 from magicnn.simulation.settings import settings_from_yaml

@@ -14,7 +14,7 @@ import numpy as np
 
 from magicnn.array import TELESCOPES_M, impact_m
 from magicnn.generated import scatter_radius_m
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.runs import configure_logging
 from magicnn.simulation.matching import true_offset_deg
 from magicnn.simulation.production import produce

@@ -16,7 +16,7 @@ _HOMES = {
     "ConfigError": "magicnn.errors",
     "EventBatch": "magicnn.events",
     "EventMeta": "magicnn.events",
-    "EventSet": "magicnn.io.eventset",
+    "EventSet": "magicnn.io.eventset.reader",
     "HexGrid": "magicnn.hexgrid",
     "InputError": "magicnn.errors",
     "MagicnnError": "magicnn.errors",
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from magicnn.events import EventBatch, EventMeta
     from magicnn.hexgrid import HexGrid
     from magicnn.io import load_predictions, open_events
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
     from magicnn.predictions import PredictionTable
 
 

@@ -75,7 +75,7 @@ def test_evaluation_never_sees_a_model_and_nn_never_a_root_file(path):
     if own == "evaluation":
         assert not any(n.startswith(("magicnn.nn", "magicnn.baselines")) for n in names)
     if own == "nn":
-        assert not any(n.startswith("magicnn.io.mars") for n in names)
+        assert not any(n.startswith("magicnn.io.mars.reader") for n in names)
 
 
 def test_everything_imports_without_the_packages_that_only_readers_need():

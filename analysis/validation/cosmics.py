@@ -12,7 +12,7 @@ from magicnn.evaluation.spectra import proton_flux
 from magicnn.events import EventBatch
 from magicnn.images.cleaning import clean
 from magicnn.images.features import FeatureTable, extract_features
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.io.formats import open_events
 from validation.drawing import COLOURS, panels
 from validation.lines import Figure, Group, Line

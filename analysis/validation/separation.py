@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from magicnn.baselines.forest import ForestSettings, ParticleForest
 from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable, concatenate_features, extract_features
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.splits import split_by_shower
 from validation.drawing import COLOURS, panels
 from validation.lines import Figure, Group, Line

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import magicnn.simulation
 from magicnn.images.features import FeatureTable, extract_features
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.runs import atomic_path, content_hash, progress, read_json, write_json
 from magicnn.simulation.production import produce, settings_from_yaml
 

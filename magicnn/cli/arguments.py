@@ -107,7 +107,7 @@ def load_features(path: Path, reader: Reader, events: Path) -> FeatureTable:
         The table cannot be read, or was made for other events.
     """
     from magicnn.images.features import FeatureTable, require_same_events
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
 
     table = FeatureTable.load(path)
     names = ["run_id", "event_id"]

@@ -43,7 +43,7 @@ def baseline(
     from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
     from magicnn.errors import ConfigError
     from magicnn.images.features import extract_features
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
     from magicnn.report.lookup_plots import draw_lookup
 
     asked = [f"classical.methods=[{', '.join(method)}]"] if method else []

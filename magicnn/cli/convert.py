@@ -105,7 +105,7 @@ def _to_file(
     from magicnn.io import open_events
     from magicnn.io.convert import convert_events
     from magicnn.io.formats import expand_paths
-    from magicnn.io.mars_tables import convert_parameters, mars_level
+    from magicnn.io.mars.tables import convert_parameters, mars_level
 
     if kind is None and mars_level(expand_paths(inputs)[0]) in ("I", "S", "Q"):
         stereo = bool(options.get("require_stereo", True))

@@ -54,7 +54,7 @@ def _draw(files: list[Path], number: int, output: Path, camera: str | None) -> N
     from magicnn.errors import InputError
     from magicnn.io import open_events
     from magicnn.io.formats import expand_paths, recognise
-    from magicnn.io.mars_names import partner_path
+    from magicnn.io.mars.names import partner_path
     from magicnn.report.event_picture import save_event
 
     paths = expand_paths(files)
@@ -104,7 +104,7 @@ def _of_folder(folder: Path) -> list[Path]:
 def _describe(path: Path) -> str:
     from magicnn.baselines.forest_files import FORESTS_MAGIC
     from magicnn.io.describe import as_text, describe
-    from magicnn.io.rootfiles import check_regular_file
+    from magicnn.io.root.files import check_regular_file
 
     head = check_regular_file(path)
     if head.startswith(FORESTS_MAGIC) or path.suffix == ".joblib":
@@ -158,7 +158,7 @@ def _forest_lines(path: Path) -> list[tuple[str, str]]:
 
 def _is_lookup(path: Path, head: bytes) -> bool:
     from magicnn.baselines.lookup import LOOKUP_FORMAT
-    from magicnn.io.eventset_format import open_hdf5
+    from magicnn.io.eventset.layout import open_hdf5
 
     if not head.startswith(b"\x89HDF"):
         return False

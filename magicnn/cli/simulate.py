@@ -122,7 +122,7 @@ def simulate(
         ]
         typer.echo(f"# {' or '.join(wanted)} with seed {seed}: {output} {plan.action}")
         return
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
     from magicnn.simulation.production import produce
 
     path = produce(

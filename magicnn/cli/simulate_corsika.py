@@ -28,7 +28,7 @@ def read_files(
     overwrite: bool,
 ) -> None:
     """Pass the showers in files of CORSIKA through the telescopes."""
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
     from magicnn.simulation.corsika import produce_from_corsika
 
     path = produce_from_corsika(

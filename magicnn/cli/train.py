@@ -58,7 +58,7 @@ def train(
     from magicnn.baselines.disp import DispDirection
     from magicnn.baselines.suite import BASELINE_FILES
     from magicnn.images.features import extract_features
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
     from magicnn.nn.data import Source
     from magicnn.nn.predict import needs_features
     from magicnn.nn.trainer import train as train_network

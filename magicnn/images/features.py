@@ -22,7 +22,7 @@ from magicnn.images.cleaning import CleaningSettings, clean
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, reconstruct
 from magicnn.io.base import Reader
-from magicnn.io.eventset_format import meta_from_json, meta_to_json
+from magicnn.io.eventset.layout import meta_from_json, meta_to_json
 from magicnn.runs import progress, provenance
 
 __all__ = [

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from magicnn.errors import InputError
-from magicnn.io.eventset import EventSet, EventSetWriter
-from magicnn.io.eventset_format import meta_to_json
+from magicnn.io.eventset.layout import meta_to_json
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.io.formats import StoredEvents, open_events
 from magicnn.runs import progress
 

@@ -15,10 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import HDF5_ERRORS, one_line
-from magicnn.io.eventset_format import FORMAT as EVENTSET_FORMAT
-from magicnn.io.eventset_format import open_hdf5
+from magicnn.io.eventset.layout import FORMAT as EVENTSET_FORMAT
+from magicnn.io.eventset.layout import open_hdf5
 from magicnn.io.formats import FORMATS, Format, is_ctapipe
-from magicnn.io.rootfiles import check_regular_file
+from magicnn.io.root.files import check_regular_file
 from magicnn.readout import Readout
 
 __all__ = ["as_text", "describe", "written_lines"]
@@ -87,9 +87,9 @@ def as_text(path: Path, lines: Lines) -> str:
 
 
 def _friend_lines(path: Path) -> Lines:
-    """What `magicnn.io.mars_friend` wrote; nothing for other ROOT files."""
-    from magicnn.io.mars_friend import TREE
-    from magicnn.io.rootfiles import open_root
+    """What `magicnn.io.mars.friend` wrote; nothing for other ROOT files."""
+    from magicnn.io.mars.friend import TREE
+    from magicnn.io.root.files import open_root
 
     with open_root(path) as file:
         if file.tree_names != [TREE]:
@@ -104,10 +104,10 @@ def _friend_lines(path: Path) -> Lines:
 
 
 def _mars_lines(path: Path) -> Lines:
-    from magicnn.io.mars import usual_sampling
-    from magicnn.io.mars_files import read_mars_file
-    from magicnn.io.mars_names import LEVELS
-    from magicnn.io.mars_parameters import read_mars_predictions
+    from magicnn.io.mars.files import read_mars_file
+    from magicnn.io.mars.names import LEVELS
+    from magicnn.io.mars.parameters import read_mars_predictions
+    from magicnn.io.mars.reader import usual_sampling
 
     if friend := _friend_lines(path):
         return friend
@@ -154,7 +154,7 @@ def _mars_lines(path: Path) -> Lines:
 
 
 def _ctapipe_lines(path: Path) -> Lines:
-    from magicnn.io.ctapipe_summary import summarise
+    from magicnn.io.ctapipe.summary import summarise
 
     found = summarise(path)
     runs = np.unique(found.columns["run_id"])
@@ -255,7 +255,7 @@ def _hdf5_lines(path: Path) -> Lines:
 
 
 def _eventset_lines(path: Path) -> Lines:
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
 
     with EventSet(path) as events:
         columns = events.columns()

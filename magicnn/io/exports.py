@@ -100,13 +100,13 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
 
 
 def _write_mars_friend(table: PredictionTable, output: Path, *, like: Path | None = None) -> list[Path]:
-    from magicnn.io.mars_friend import write_friend
+    from magicnn.io.mars.friend import write_friend
 
     return [write_friend(table, output, like=like)]
 
 
 def _write_mars(reader: StoredEvents, output: Path, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
-    from magicnn.io.mars_writer import write_mars
+    from magicnn.io.mars.writer import write_mars
 
     return write_mars(reader, output, flavour=flavour, seed=seed)
 
@@ -114,7 +114,7 @@ def _write_mars(reader: StoredEvents, output: Path, *, flavour: str | None = Non
 def _write_dl2(
     tables: Sequence[PredictionTable], output: Path, *, like: Path | None = None, camera: str | None = None
 ) -> list[Path]:
-    from magicnn.io.dl2 import write_dl2
+    from magicnn.io.ctapipe.dl2 import write_dl2
 
     return [write_dl2(tables, output, like=like, camera=camera)]
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from magicnn.errors import ConfigError, InputError, has_near_name, nearest_names
 from magicnn.events import EventBatch
 from magicnn.io.base import Reader
-from magicnn.io.rootfiles import check_regular_file
+from magicnn.io.root.files import check_regular_file
 
 __all__ = [
     "FORMATS",
@@ -160,9 +160,9 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
         ``"mars"``, ``"eventset"``, ``"ctapipe"`` or ``"eventsource"``; recognised from the content when not given.
     **options
         For the reader. MARS files: ``sampling_gsps``, ``require_stereo``, ``max_time_difference_us`` (see
-        `magicnn.io.mars.open_mars`). ctapipe files: ``camera``, ``telescopes`` (see
-        `magicnn.io.ctapipe_hdf5.open_ctapipe_events`). sim_telarray files: the same and ``extractor`` (see
-        `magicnn.io.eventsource.open_event_sources`).
+        `magicnn.io.mars.reader.open_mars`). ctapipe files: ``camera``, ``telescopes`` (see
+        `magicnn.io.ctapipe.reader.open_ctapipe_events`). sim_telarray files: the same and ``extractor`` (see
+        `magicnn.io.ctapipe.eventsource.open_event_sources`).
 
     Returns
     -------
@@ -223,7 +223,7 @@ def _open_mars(
     require_stereo: bool = True,
     max_time_difference_us: float = 10.0,
 ) -> StoredEvents:
-    from magicnn.io.mars import open_mars
+    from magicnn.io.mars.reader import open_mars
 
     return open_mars(
         paths,
@@ -236,13 +236,13 @@ def _open_mars(
 def _open_ctapipe(
     paths: Sequence[Path], *, camera: str | None = None, telescopes: Sequence[str] | None = None
 ) -> StoredEvents:
-    from magicnn.io.ctapipe_hdf5 import open_ctapipe_events
+    from magicnn.io.ctapipe.reader import open_ctapipe_events
 
     return open_ctapipe_events(paths, camera=camera, telescopes=telescopes)
 
 
 def _open_eventset(paths: Sequence[Path]) -> StoredEvents:
-    from magicnn.io.eventset import EventSet
+    from magicnn.io.eventset.reader import EventSet
 
     if len(paths) > 1:
         raise InputError(f"{paths[0]} and {len(paths) - 1} more: event sets are opened one at a time")
@@ -256,13 +256,13 @@ def _open_event_sources(
     telescopes: Sequence[str] | None = None,
     extractor: str = "NeighborPeakWindowSum",
 ) -> StoredEvents:
-    from magicnn.io.eventsource import open_event_sources
+    from magicnn.io.ctapipe.eventsource import open_event_sources
 
     return open_event_sources(paths, camera=camera, telescopes=telescopes, extractor=extractor)
 
 
 def _is_event_source(path: Path, head: bytes) -> bool:
-    from magicnn.io.ctapipe_source import EVENTIO_MAGICS, is_readable, is_sim_telarray
+    from magicnn.io.ctapipe.source import EVENTIO_MAGICS, is_readable, is_sim_telarray
 
     return is_sim_telarray(path, head) or (not head.startswith(EVENTIO_MAGICS) and is_readable(path))
 
@@ -272,7 +272,7 @@ def _is_eventset(path: Path, head: bytes) -> bool:
         return False
     import h5py
 
-    from magicnn.io.eventset_format import FORMAT
+    from magicnn.io.eventset.layout import FORMAT
 
     try:
         with h5py.File(path, "r") as file:

@@ -9,8 +9,8 @@ from pathlib import Path
 from magicnn import predictions
 from magicnn.errors import InputError
 from magicnn.io.formats import expand_paths, is_ctapipe
-from magicnn.io.mars_tables import is_root
-from magicnn.io.rootfiles import check_regular_file
+from magicnn.io.mars.tables import is_root
+from magicnn.io.root.files import check_regular_file
 from magicnn.predictions import PredictionTable
 
 __all__ = ["load_predictions"]
@@ -45,7 +45,7 @@ def load_predictions(path_or_paths: Path | str | Iterable[Path | str]) -> Predic
     else:
         files = expand_paths(path_or_paths)
     if files[0].is_file() and is_root(files[0]):
-        from magicnn.io.mars_parameters import read_mars_predictions
+        from magicnn.io.mars.parameters import read_mars_predictions
 
         return read_mars_predictions(files)
     if len(files) > 1:
@@ -53,7 +53,7 @@ def load_predictions(path_or_paths: Path | str | Iterable[Path | str]) -> Predic
     name, _, method = str(files[0]).partition(_METHOD_MARK)
     path = Path(name)
     if path.is_file() and is_ctapipe(path, check_regular_file(path)):
-        from magicnn.io.dl2_reader import read_dl2
+        from magicnn.io.ctapipe.dl2_reader import read_dl2
 
         return read_dl2(path, method or None)
     return predictions.load_predictions(files[0])

@@ -19,9 +19,9 @@ from magicnn.errors import ConfigError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
 from magicnn.io.convert import convert_events
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.io.formats import open_events
-from magicnn.io.mars_writer import write_mars
+from magicnn.io.mars.writer import write_mars
 from magicnn.pipeline.speed import Measure, chosen, collect, peak_memory_bytes, repeated
 
 __all__ = ["MEASURES", "convert_and_tell", "measure", "synthetic_events"]

@@ -16,7 +16,7 @@ from magicnn.events import EventBatch
 from magicnn.images.cleaning import clean
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import passes_quality
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.pipeline.stages import stage_counts

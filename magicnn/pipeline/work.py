@@ -14,7 +14,7 @@ from magicnn.baselines.suite import BASELINE_FILES, STANDARD_METHODS, Baselines
 from magicnn.events import EventBatch, event_weight
 from magicnn.images.features import FeatureTable, extract_features
 from magicnn.images.quality import passes_quality
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.predictions import PredictionTable, load_predictions

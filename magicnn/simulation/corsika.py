@@ -16,7 +16,7 @@ from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
 from magicnn.io.corsika import CorsikaFile, CorsikaRun, CorsikaShower, particle_name
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.runs import content_hash, progress, provenance, seed_sequence
 from magicnn.simulation.corsika_light import (
     choose_telescopes,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from magicnn.errors import ConfigError, InputError
-from magicnn.io.eventset import EventSet
-from magicnn.io.eventset_writer import partial_path
-from magicnn.io.journal import read_identity
+from magicnn.io.eventset.journal import read_identity
+from magicnn.io.eventset.reader import EventSet
+from magicnn.io.eventset.writer import partial_path
 from magicnn.runs import content_hash
 from magicnn.simulation.settings import ProductionSettings
 

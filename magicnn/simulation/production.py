@@ -20,7 +20,7 @@ from magicnn.camera import Camera
 from magicnn.errors import ConfigError, MagicnnError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
 from magicnn.executors import interrupts_held, n_cores, open_workers
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.runs import progress, provenance, seed_sequence
 from magicnn.simulation.detector import Detector, TriggeredEvent, detector, observe
 from magicnn.simulation.plan import plan_production

@@ -17,7 +17,7 @@ from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
 from magicnn.images.features import FeatureTable, concatenate_features
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.readout import Readout
 from magicnn.zenith import ZenithRange
 

@@ -7,7 +7,7 @@ from magicnn.cli import app
 from magicnn.errors import InputError
 from magicnn.io import open_events
 from magicnn.io.convert import convert_events
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 
 
 def magicnn(*words):

@@ -15,7 +15,7 @@ from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.io.convert import convert_events
 from magicnn.io.convert_many import convert_groups
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.io.groups import group_inputs, run_name
 
 
@@ -149,13 +149,13 @@ def test_a_process_that_dies_is_told_from_those_beside_it(night, tmp_path, monke
     (tmp_path / "sitecustomize.py").write_text(
         "import os\n"
         "if os.environ.get('DIE_AT'):\n"
-        "    import magicnn.io.rootfiles as rootfiles\n"
-        "    whole = rootfiles._check_complete\n"
+        "    from magicnn.io.root import files\n"
+        "    whole = files._check_complete\n"
         "    def check(path):\n"
         "        if os.environ['DIE_AT'] in str(path):\n"
         "            os._exit(11)\n"
         "        whole(path)\n"
-        "    rootfiles._check_complete = check\n"
+        "    files._check_complete = check\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     monkeypatch.setenv("DIE_AT", "5000002")

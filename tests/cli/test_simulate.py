@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from magicnn.cli import app
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 
 CONFIG = Path(__file__).parents[2] / "mc_configs" / "gamma_za05to35.yaml"
 SMALL = ["--set", "energy_min_gev=200", "--set", "energy_max_gev=400", "--set", "showers_per_chunk=2"]

@@ -21,7 +21,7 @@ from magicnn.images.features import (
 from magicnn.images.hillas import IMAGE_PARAMETERS, image_parameters
 from magicnn.images.quality import missing_parameters
 from magicnn.images.stereo import STEREO_PARAMETERS, reconstruct
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def write_event_set(path, n_events=300):
     from magicnn.camera import Camera
     from magicnn.events import EventBatch, EventMeta
     from magicnn.generated import Generated
-    from magicnn.io.eventset import EventSetWriter
+    from magicnn.io.eventset.reader import EventSetWriter
 
     rng = np.random.default_rng(1)
     thrown = Generated("gamma", 1.6, 10.0, 30000.0, 1000, 350.0, 0.0, 0.0, 0.4, 0.4, 5.0, 35.0)
@@ -140,8 +140,8 @@ def write_sample(kind, folder, data_dir=None):
     if kind == "mars":
         return write_mars_pair(folder)
     if kind == "mars mc":
-        from magicnn.io.eventset import EventSet
-        from magicnn.io.mars_writer import write_mars
+        from magicnn.io.eventset.reader import EventSet
+        from magicnn.io.mars.writer import write_mars
 
         with EventSet(write_event_set(folder / "gamma.h5", n_events=40)) as events:
             return write_mars(events, folder / "mc", flavour="mc")

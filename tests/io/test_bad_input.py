@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from magicnn.cli import app
 from magicnn.errors import InputError
 from magicnn.io import open_events
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 
 OURS = ("mars", "mars mc", "eventset", "predictions")
 REAL = ("mars real", "corsika", "ctapipe", "simtel")

@@ -27,7 +27,7 @@ from magicnn.io import open_events
 from magicnn.io.convert import convert_events
 from magicnn.io.describe import describe
 from magicnn.io.formats import recognise
-from magicnn.io.mars_truth import shower_ids
+from magicnn.io.mars.truth import shower_ids
 
 pytestmark = pytest.mark.filterwarnings("ignore::tables.NaturalNameWarning")
 

@@ -8,7 +8,7 @@ import pytest
 from magicnn.array import SITE, TELESCOPES_M
 from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError
-from magicnn.io.ctapipe_instrument import instrument_of
+from magicnn.io.ctapipe.instrument import instrument_of
 
 u = pytest.importorskip("astropy.units")
 

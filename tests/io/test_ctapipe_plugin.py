@@ -15,8 +15,8 @@ from magicnn.array import Site, TelescopeArray
 from magicnn.camera import Camera
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
-from magicnn.io import ctapipe_plugin
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.ctapipe import plugin
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.simulation.production import produce
 from magicnn.simulation.settings import ProductionSettings
 
@@ -47,7 +47,7 @@ def production(tmp_path_factory):
 
 def process(source, target, *options):
     """Run ctapipe-process as anybody would."""
-    command = "from magicnn.io import ctapipe_plugin; ctapipe_plugin.MagicnnEventSource; "
+    command = "from magicnn.io.ctapipe import plugin; plugin.MagicnnEventSource; "
     command += "import sys; from ctapipe.tools.process import main; sys.exit(main())"
     arguments = ["--input", source, "--output", target, "--write-images", "--write-parameters"]
     done = subprocess.run(
@@ -69,15 +69,15 @@ def processed(production):
 def test_the_entry_point_names_the_class():
     stated = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["ctapipe_io"]
     module, name = stated["MagicnnEventSource"].split(":")
-    assert module == ctapipe_plugin.__name__
-    assert getattr(ctapipe_plugin, name).__name__ == name
-    assert getattr(ctapipe_plugin, name) is getattr(ctapipe_plugin, name)
+    assert module == plugin.__name__
+    assert getattr(plugin, name).__name__ == name
+    assert getattr(plugin, name) is getattr(plugin, name)
     with pytest.raises(AttributeError, match="no attribute 'Other'"):
-        _ = ctapipe_plugin.Other
+        _ = plugin.Other
 
 
 def test_only_event_sets_are_taken(production, tmp_path):
-    source = ctapipe_plugin.MagicnnEventSource
+    source = plugin.MagicnnEventSource
     assert source.is_compatible(production)
     (tmp_path / "text.h5").write_text("hello")
     (tmp_path / "cut.h5").write_bytes(production.read_bytes()[:5000])
@@ -192,7 +192,7 @@ def test_real_data_keep_their_times_and_fill_unusable_pixels(tmp_path):
     times = 1_380_000_000_123_456_700 + 10**9 * np.arange(3)
     meta = EventMeta(None, "Crab Nebula", False, sampling_gsps=2.05, window_ns=39.0)
     path = stored(tmp_path / "crab.h5", meta, 3, time_utc_ns=times)
-    ctapipe_plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
+    plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
     with EventSource(path, max_events=2) as source:
         assert type(source).__name__ == "MagicnnEventSource"
         assert not source.is_simulation
@@ -218,7 +218,7 @@ def test_event_sets_of_other_arrays_keep_their_telescopes(tmp_path):
     places = TelescopeArray(((0.0, 0.0, 0.0), (100.0, 0.0, 0.0)), site=Site(field_north_ut=None))
     meta = replace(EventMeta(None, "LST", False), telescopes=("LST-3", "LST-7"), array=places)
     path = stored(tmp_path / "lst.h5", meta, 3)
-    ctapipe_plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
+    plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
     with EventSource(path) as source:
         assert list(source.subarray.tel) == [3, 7]
         assert source.subarray.positions[7].to_value("m").tolist() == [100.0, 0.0, 0.0]

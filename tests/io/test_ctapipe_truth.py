@@ -5,7 +5,7 @@ import pytest
 
 from magicnn.errors import InputError
 from magicnn.generated import Generated
-from magicnn.io.ctapipe_truth import generated_by_run, pdg_numbers, primary_ids
+from magicnn.io.ctapipe.truth import generated_by_run, pdg_numbers, primary_ids
 
 RUN = {
     "n_showers": 20_000,

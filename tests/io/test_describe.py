@@ -9,7 +9,7 @@ from magicnn.errors import InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
 from magicnn.io.describe import describe
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.predictions import PredictionTable
 
 THROWN = Generated("proton", 2.0, 100.0, 20000.0, 5000, 400.0, 0.0, 0.0, 0.0, 5.0, 10.0, 30.0).to_mapping()

@@ -17,8 +17,8 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
 from magicnn.io.convert import convert_events
-from magicnn.io.dl2 import write_dl2
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.ctapipe.dl2 import write_dl2
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.io.exports import export
 from magicnn.predictions import PredictionTable
 

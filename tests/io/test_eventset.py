@@ -27,7 +27,7 @@ from magicnn.camera import Camera
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventBatch, EventMeta, concatenate
 from magicnn.io.base import Reader
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 
 META = EventMeta(
     particle="gamma_diffuse",

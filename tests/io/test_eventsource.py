@@ -15,7 +15,7 @@ from magicnn.generated import Generated
 from magicnn.images.features import extract_features
 from magicnn.io import open_events
 from magicnn.io.convert import convert_events
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.io.formats import recognise
 from magicnn.nn.checkpoint import load_model
 from magicnn.nn.data import Source

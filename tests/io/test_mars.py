@@ -26,7 +26,7 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.generated import Generated
 from magicnn.io import open_events
 from magicnn.io.describe import describe
-from magicnn.io.mars_truth import PARTICLES, shower_ids
+from magicnn.io.mars.truth import PARTICLES, shower_ids
 
 
 @pytest.fixture

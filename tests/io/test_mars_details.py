@@ -22,7 +22,7 @@ from mars_files import (
 from magicnn.errors import InputError
 from magicnn.io import open_events
 from magicnn.io.describe import describe
-from magicnn.io.mars_names import parse_name
+from magicnn.io.mars.names import parse_name
 
 
 @pytest.mark.parametrize(

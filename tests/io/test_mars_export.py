@@ -13,9 +13,9 @@ from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.generated import Generated
 from magicnn.io import open_events
-from magicnn.io.mars_thrown import thrown_branches, thrown_sample
-from magicnn.io.mars_truth import PARTICLES
-from magicnn.io.mars_writer import write_mars
+from magicnn.io.mars.thrown import thrown_branches, thrown_sample
+from magicnn.io.mars.truth import PARTICLES
+from magicnn.io.mars.writer import write_mars
 
 uproot = pytest.importorskip("uproot")
 

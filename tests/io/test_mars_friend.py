@@ -12,7 +12,7 @@ from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.io.describe import describe
 from magicnn.io.exports import EXPORTS, export
-from magicnn.io.mars_friend import TREE, write_friend
+from magicnn.io.mars.friend import TREE, write_friend
 from magicnn.predictions import PredictionTable
 
 uproot = pytest.importorskip("uproot")

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magicnn.io.mars_join import EventKeys, backward_jumps, join_events, match_telescopes, unique_event_ids
+from magicnn.io.mars.join import EventKeys, backward_jumps, join_events, match_telescopes, unique_event_ids
 
 
 def keys(rows):

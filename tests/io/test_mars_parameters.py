@@ -32,7 +32,7 @@ from magicnn.images.features import FeatureTable
 from magicnn.images.hillas import image_parameters
 from magicnn.io import load_predictions, open_events
 from magicnn.io.describe import describe
-from magicnn.io.mars_parameters import read_mars_features, read_mars_predictions
+from magicnn.io.mars.parameters import read_mars_features, read_mars_predictions
 from magicnn.predictions import PredictionTable
 
 

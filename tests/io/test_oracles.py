@@ -9,8 +9,8 @@ import pytest
 from random_events import random_events, stored
 
 from magicnn.io import open_events
-from magicnn.io.mars_friend import TREE, write_friend
-from magicnn.io.mars_writer import write_mars
+from magicnn.io.mars.friend import TREE, write_friend
+from magicnn.io.mars.writer import write_mars
 from magicnn.predictions import PredictionTable
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 import uproot
 
 from magicnn.errors import InputError
-from magicnn.io.root_baskets import read_rectangle
-from magicnn.io.rootfiles import open_root
+from magicnn.io.root.baskets import read_rectangle
+from magicnn.io.root.files import open_root
 
 N_PER_BASKET, N_SLOTS = 7, 50
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from magicnn.cli import app
 from magicnn.events import EventBatch
 from magicnn.images.features import FeatureTable
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.predictions import load_predictions
 
 SETTINGS = """

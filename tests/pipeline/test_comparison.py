@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from magicnn.cli import app
 from magicnn.config import load_settings
 from magicnn.errors import ConfigError, InputError, MagicnnError
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.pipeline.comparison import comparison_stages, describe_plan, run_comparison
 from magicnn.pipeline.layout import RunLayout
 from magicnn.pipeline.settings import ComparisonSettings, load_comparison

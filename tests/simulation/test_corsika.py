@@ -12,7 +12,7 @@ from magicnn.camera import Camera
 from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.io.corsika import AppliedByCorsika, CorsikaFile, card_values
-from magicnn.io.eventset import EventSet
+from magicnn.io.eventset.reader import EventSet
 from magicnn.simulation.corsika import corsika_geometry, produce_from_corsika
 from magicnn.simulation.corsika_card import input_card, input_cards
 from magicnn.simulation.corsika_light import choose_telescopes, corsika_light, detection_probability

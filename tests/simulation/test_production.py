@@ -14,7 +14,7 @@ import pytest
 from magicnn.array import camera_from_sky, impact_m
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.simulation.detector import observe, telescope_light
 from magicnn.simulation.plan import plan_production
 from magicnn.simulation.production import COLUMNS, TRUTH_COLUMNS, produce, simulate_chunk, simulator

@@ -5,7 +5,7 @@ import numpy as np
 from magicnn.array import impact_m
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
-from magicnn.io.eventset import EventSet, EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 
 RUN = 5012345
 N_PIXELS = 1039
