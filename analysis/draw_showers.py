@@ -74,9 +74,9 @@ def main() -> None:
         figure = Figure(figsize=(15.5, 11.0), layout="constrained")
         axes = figure.subplots(3, 4, width_ratios=(0.8, 1.0, 1.05, 1.05))
         for row, shown in zip(axes, examples(args.seed), strict=True):
-            draw_development(row[0], shown)
-            draw_ground(row[1], shown)
-            draw_camera(row[2], row[3], shown, 0)
+            draw_development(shown, ax=row[0])
+            draw_ground(shown, ax=row[1])
+            draw_camera(shown, 0, axes=row[2:])
             energy = "1 TeV" if shown.energy_gev == 1000.0 else f"{shown.energy_gev:g} GeV"
             row[2].set_title(f"{shown.particle}, {energy}, impact {shown.impact_m[0]:.0f} m", fontsize=12)
         figure.savefig(args.picture, dpi=90, metadata={"Software": None})

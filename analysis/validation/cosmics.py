@@ -125,7 +125,7 @@ def _draw_images(path: Path, batches: list[tuple[str, EventBatch]]) -> None:
             mask = clean(batch.charge[good], batch.time[good], batch.meta.camera)
             for k, n in enumerate(good):
                 ax = axes[row * _N_SHOWN + k]
-                camera_image(ax, batch.meta.camera, batch.charge[n, 0], mask=mask[k, 0], gamma=0.5)
+                camera_image(batch.meta.camera, batch.charge[n, 0], ax=ax, mask=mask[k, 0], gamma=0.5)
                 ax.set_title(f"{kind}, {features['size_pe'][n, 0]:.0f} phe", fontsize=15)
             for ax in axes[row * _N_SHOWN + len(good) : (row + 1) * _N_SHOWN]:
                 ax.axis("off")

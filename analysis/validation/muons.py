@@ -348,8 +348,6 @@ def _draw(
         radius.set_xticks([8, 12, 20, 50], ["8", "12", "20", "50"])
         radius.set_xticks([], minor=True)
         if len(charges):
-            image = camera_image(camera, Camera.magic(), charges[0, 0])
-            bar = camera.figure.colorbar(image, ax=camera, shrink=0.8)
-            bar.set_label("charge [phe]")
+            camera_image(Camera.magic(), charges[0, 0], ax=camera, label="charge [phe]")
         else:
             camera.axis("off")

@@ -73,17 +73,17 @@ def _pair(examples: ExampleImages, values: Any, kept: Any, title: str, cmap: str
         camera = examples.batch.meta.camera
         for left, mask in ((0.0, None), (0.435, kept)):
             ax = figure.add_axes((left, 0.0, 0.435, 1.0))
-            image = camera_image(
-                ax,
+            camera_image(
                 camera,
                 values,
+                ax=ax,
                 limits=limits,
                 cmap=cmap,
                 gamma=gamma,
                 mask=mask,
                 outside=_FAINT if is_time else None,
             )
-        bar = figure.colorbar(image, cax=figure.add_axes((0.89, 0.1, 0.02, 0.8)))
+        bar = figure.colorbar(ax.collections[-1], cax=figure.add_axes((0.89, 0.1, 0.02, 0.8)))
         bar.outline.set_visible(False)
         bar.ax.tick_params(colors=_GREY, labelsize=9)
         bar.set_label("time [ns]" if is_time else "charge [phe]", color=_GREY, fontsize=9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch
 from magicnn.images.cleaning import clean
 from magicnn.report.camera_plot import camera_image, camera_outline, hexagon_corners_deg
-from magicnn.report.style import GRID, INK, figure_style
+from magicnn.report.style import axes_or_new_pair, figure_style
 from magicnn.runs import atomic_path
 
 if TYPE_CHECKING:
@@ -68,48 +68,54 @@ def draw_event(events: EventBatch) -> Figure:
     figure = Figure(figsize=(9.6, 0.75 + 4.1 * rows), layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False)
     for row, t in enumerate(seen):
-        left, right = axes[row]
-        draw_telescope(left, right, meta.camera, events.charge[0, t], events.time[0, t], name=meta.telescopes[t])
+        charge, time = events.charge[0, t], events.time[0, t]
+        draw_telescope(meta.camera, charge, time, name=meta.telescopes[t], axes=axes[row])
     if not seen:
         for ax in axes[0]:
-            camera_outline(ax, meta.camera)
+            camera_outline(meta.camera, ax=ax)
     first = {name: values[0] for name, values in events.columns.items()}
     figure.suptitle("\n".join(_told(first, events)), fontsize=10.5)
     return figure
 
 
 def draw_telescope(
-    charge_ax: Axes,
-    time_ax: Axes,
     camera: Camera,
     charge: NDArray[np.float32],
     time: NDArray[np.float32],
     *,
     name: str,
-) -> None:
+    axes: Sequence[Axes] | None = None,
+) -> Sequence[Axes]:
     """Draw the charge of all pixels, and the time of those that the cleaning keeps, which are framed in both.
 
     Parameters
     ----------
-    charge_ax, time_ax : matplotlib Axes
     camera : Camera
     charge : float32 array, [P], photoelectrons
         Pixels that are NaN are drawn empty.
     time : float32 array, [P], ns
     name : str
         Of the telescope.
+    axes : (matplotlib Axes, matplotlib Axes), optional
+        Where, charge and time; two in a new figure of pyplot when not given.
+
+    Returns
+    -------
+    (matplotlib Axes, matplotlib Axes)
     """
+    charge_ax, time_ax = axes_or_new_pair(axes)
     kept = clean(charge[None], time[None], camera)[0]
     top = float(np.nanmax(charge, initial=1.0))
-    image = camera_image(charge_ax, camera, charge, limits=(0.0, top), gamma=0.5)
-    _bar(charge_ax, image, f"{name} charge [phe]")
+    camera_image(camera, charge, ax=charge_ax, label=f"{name} charge [phe]", limits=(0.0, top), gamma=0.5)
     seen = time[kept & np.isfinite(time)]
     limits = (float(seen.min()) - 0.5, float(seen.max()) + 0.5) if len(seen) else (0.0, 1.0)
-    camera_image(time_ax, camera, np.where(kept | np.isnan(time), np.nan, 0.0), limits=(-1.0, 0.0), cmap="Greys_r")
+    noise = np.where(kept | np.isnan(time), np.nan, 0.0)
+    camera_image(camera, noise, ax=time_ax, limits=(-1.0, 0.0), cmap="Greys_r")
     time_ax.collections[-1].set(array=None, facecolor=_NOISE, edgecolor="white")
-    image = camera_image(time_ax, camera, time, limits=limits, cmap="plasma", mask=kept)
-    _bar(time_ax, image, f"{name} time, cleaned [ns]")
+    label = f"{name} time, cleaned [ns]"
+    camera_image(camera, time, ax=time_ax, label=label, limits=limits, cmap="plasma", mask=kept)
     _frame(charge_ax, camera, kept)
+    return charge_ax, time_ax
 
 
 def _frame(ax: Axes, camera: Camera, kept: NDArray[np.bool_]) -> None:
@@ -123,13 +129,6 @@ def _frame(ax: Axes, camera: Camera, kept: NDArray[np.bool_]) -> None:
     for side, *others in sides.values():
         if not others:
             ax.plot(*side.T, color=_KEPT, linewidth=1.1, solid_capstyle="round")
-
-
-def _bar(ax: Axes, image: Any, label: str) -> None:
-    bar = ax.figure.colorbar(image, ax=ax, shrink=0.78)
-    bar.set_label(label, color=INK)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(color=GRID)
 
 
 def _told(first: Mapping[str, Any], events: EventBatch) -> list[str]:

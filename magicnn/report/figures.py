@@ -17,7 +17,6 @@ from magicnn.report import plots
 from magicnn.report.drawing import Drawn, Panel, draw, draw_together, embedded
 from magicnn.report.inputs import ReportInputs
 from magicnn.report.real_plots import real_histograms
-from magicnn.report.style import method_colours
 from magicnn.report.tables import range_label
 from magicnn.report.truth_plots import migration_matrix, reliability_curves
 
@@ -88,7 +87,9 @@ def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: 
         note = "median and half the 68 % interval. Dashed: energy threshold."
 
     def against_energy(metric: str) -> Callable[[Axes], Any]:
-        return lambda ax: plots.energy_metric(ax, inputs.metrics, metric, zenith_deg, methods, threshold_gev=threshold)
+        return lambda ax: plots.energy_metric(
+            inputs.metrics, metric, zenith_deg, methods, threshold_gev=threshold, ax=ax
+        )
 
     panels = [
         Panel(f"bias_{code}", f"Energy bias: {counts}; {note}", against_energy(kind[0])),
@@ -101,7 +102,7 @@ def _energy_panels(inputs: ReportInputs, ring: Sample, zenith_deg: Range, code: 
             f"Distribution of the energy error: {counts}, {len(above)} of them above threshold. "
             "The outermost bins hold what lies beyond. Bands: statistical."
         )
-        panels.append(Panel(f"energy_errors_{code}", caption, lambda ax: plots.error_histograms(ax, above, methods)))
+        panels.append(Panel(f"energy_errors_{code}", caption, lambda ax: plots.error_histograms(above, methods, ax=ax)))
     return panels
 
 
@@ -118,16 +119,16 @@ def _classification_panels(
     counts = f"zenith {range_label(zenith_deg)}, {n_gamma} diffuse gammas, {n_proton} protons"
     roc = plots.compute_roc_curves(gamma, proton, methods)
     return [
-        Panel(f"roc_{code}", f"ROC curves: {counts}. Bands: 68 %.", lambda ax: plots.roc_curves(ax, roc)),
+        Panel(f"roc_{code}", f"ROC curves: {counts}. Bands: 68 %.", lambda ax: plots.roc_curves(roc, ax=ax)),
         Panel(
             f"gammaness_{code}",
             f"Gammaness: {counts}. Bands: statistical.",
-            lambda ax: plots.gammaness_histograms(ax, gamma, proton, methods),
+            lambda ax: plots.gammaness_histograms(gamma, proton, methods, ax=ax),
         ),
         Panel(
             f"auc_energy_{code}",
             f"ROC AUC in bins of estimated energy: {counts}.",
-            lambda ax: plots.auc_in_energy(ax, inputs.metrics, zenith_deg, methods),
+            lambda ax: plots.auc_in_energy(inputs.metrics, zenith_deg, methods, ax=ax),
         ),
     ]
 
@@ -138,7 +139,7 @@ def truth_figures(inputs: ReportInputs, zenith_deg: Range, folder: Path) -> list
     code = f"za{zenith_deg[0]:02g}to{zenith_deg[1]:02g}"
 
     def matrix(method: str) -> Callable[[Axes], Any]:
-        return lambda ax: migration_matrix(ax, metrics, zenith_deg, method)
+        return lambda ax: migration_matrix(metrics, zenith_deg, method, ax=ax)
 
     panels = []
     methods = gammaness_methods(inputs)
@@ -148,7 +149,7 @@ def truth_figures(inputs: ReportInputs, zenith_deg: Range, folder: Path) -> list
             "share of gammas in the sample as it stands."
         )
         panels.append(
-            Panel(f"reliability_{code}", caption, lambda ax: reliability_curves(ax, metrics, zenith_deg, methods))
+            Panel(f"reliability_{code}", caption, lambda ax: reliability_curves(metrics, zenith_deg, methods, ax=ax))
         )
     for k, method in enumerate(energy_methods(inputs)):
         if any(r.n_events for r in metrics.select(method=method, metric="migration", zenith_deg=zenith_deg)):
@@ -165,17 +166,16 @@ def auc_figure(inputs: ReportInputs, zenith_bins_deg: Sequence[Range], folder: P
     methods = gammaness_methods(inputs)
     caption = "ROC AUC of diffuse gammas against protons, with 68 % intervals (bootstrap over showers)."
     return draw(
-        Panel("auc_zenith", caption, lambda ax: plots.auc_by_zenith(ax, inputs.metrics, zenith_bins_deg, methods)),
+        Panel("auc_zenith", caption, lambda ax: plots.auc_by_zenith(inputs.metrics, zenith_bins_deg, methods, ax=ax)),
         folder,
     )
 
 
 def training_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
     """Draw the losses of every network."""
-    colour = method_colours(["CNN"])["CNN"]
 
     def losses(history: Sequence[Mapping[str, Any]]) -> Callable[[Axes], Any]:
-        return lambda ax: plots.training_curves(ax, history, colour=colour)
+        return lambda ax: plots.training_curves(history, ax=ax)
 
     return [
         draw(
@@ -239,7 +239,7 @@ def real_figures(inputs: ReportInputs, samples: Mapping[Role, Sample], folder: P
             edges: Floats = edges,
             title: str = title,
         ) -> None:
-            real_histograms(ax, measured, simulated, weights, edges, label=title)
+            real_histograms(measured, simulated, weights, edges, label=title, ax=ax)
 
         shown.append(draw(Panel(f"real_{name}", caption, draw_both), folder))
     return shown

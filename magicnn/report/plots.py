@@ -16,7 +16,7 @@ from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
 from magicnn.evaluation.published import published_energy
 from magicnn.evaluation.resampling import ShowerBootstrap
 from magicnn.evaluation.samples import Sample
-from magicnn.report.style import LABELS, PUBLISHED_COLOUR, looks, method_colours
+from magicnn.report.style import LABELS, PUBLISHED_COLOUR, axes_or_current, looks, method_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +42,12 @@ _LARGEST_PERCENT = 200.0  # axes of biases and resolutions reach no further, num
 
 
 def energy_metric(
-    ax: Axes,
     metrics: MetricsTable,
     metric: str,
     zenith_deg: Range,
     methods: Sequence[str],
     *,
+    ax: Axes | None = None,
     threshold_gev: float | None = None,
     min_events: int = _MIN_EVENTS,
 ) -> Axes:
@@ -55,8 +55,6 @@ def energy_metric(
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        Where.
     metrics : MetricsTable
         Numbers.
     metric : str
@@ -66,6 +64,8 @@ def energy_metric(
         Zenith range.
     methods : sequence of str
         Methods in the order of the legend.
+    ax : matplotlib Axes, optional
+        Where; the current ones when not given.
     threshold_gev : float, optional
         Energy threshold, drawn as a line.
     min_events : int
@@ -75,6 +75,7 @@ def energy_metric(
     -------
     matplotlib Axes
     """
+    ax = axes_or_current(ax)
     look = looks(methods)
     heights = [np.empty(0)]
     for k, method in enumerate(methods):
@@ -168,8 +169,9 @@ def _energy_axis(ax: Axes, what: str) -> None:
     ax.set_xlabel(f"{what} [GeV]")
 
 
-def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str]) -> Axes:
+def auc_in_energy(metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str], *, ax: Axes | None = None) -> Axes:
     """Draw the AUC in bins of estimated energy, with intervals."""
+    ax = axes_or_current(ax)
     look = looks(methods)
     is_empty = True
     for method in methods:
@@ -187,8 +189,11 @@ def auc_in_energy(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: S
     return ax
 
 
-def auc_by_zenith(ax: Axes, metrics: MetricsTable, zenith_bins_deg: Sequence[Range], methods: Sequence[str]) -> Axes:
+def auc_by_zenith(
+    metrics: MetricsTable, zenith_bins_deg: Sequence[Range], methods: Sequence[str], *, ax: Axes | None = None
+) -> Axes:
     """Draw the AUC of every method against the zenith distance, with intervals."""
+    ax = axes_or_current(ax)
     look = looks(methods)
     step = min(0.8, 0.15 * min((high - low for low, high in zenith_bins_deg), default=0.0))
     is_empty = True
@@ -265,8 +270,9 @@ def compute_roc_curves(
     return RocCurves(grid, curves)
 
 
-def roc_curves(ax: Axes, roc: RocCurves) -> Axes:
+def roc_curves(roc: RocCurves, *, ax: Axes | None = None) -> Axes:
     """Draw ROC curves with their bands, gamma efficiency against the logarithm of the hadron efficiency."""
+    ax = axes_or_current(ax)
     colours = method_colours(roc.curves)
     for method, (value, low, high) in roc.curves.items():
         ax.fill_between(roc.hadron_efficiency, low, high, color=colours[method], alpha=0.22, linewidth=0)
@@ -281,8 +287,11 @@ def roc_curves(ax: Axes, roc: RocCurves) -> Axes:
     return ax
 
 
-def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Sequence[str], *, n_bins: int = 25) -> Axes:
+def gammaness_histograms(
+    gamma: Sample, proton: Sample, methods: Sequence[str], *, ax: Axes | None = None, n_bins: int = 25
+) -> Axes:
     """Draw the distributions of gammaness: gammas full, protons dashed, with the statistical band of every bin."""
+    ax = axes_or_current(ax)
     colours = method_colours(methods)
     edges = np.linspace(0.0, 1.0, n_bins + 1)
     for method in methods:
@@ -290,7 +299,7 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
             score = sample.predictions[method]["gammaness"]
             name = f"{method}, {'gammas' if line == '-' else 'protons'}"
             weights = np.where(np.isfinite(score), sample.class_weight, 0.0)
-            density_band(ax, score, edges, colour=colours[method], line=line, label=name, weights=weights)
+            density_band(score, edges, colour=colours[method], line=line, label=name, weights=weights, ax=ax)
     density_axis(ax)
     bottom, top = 0.02, ax.get_ylim()[1]
     n_columns = max(1, min(3, len(methods)))
@@ -303,16 +312,17 @@ def gammaness_histograms(ax: Axes, gamma: Sample, proton: Sample, methods: Seque
     return ax
 
 
-def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: int = 40) -> Axes:
+def error_histograms(ring: Sample, methods: Sequence[str], *, ax: Axes | None = None, n_bins: int = 40) -> Axes:
     """Draw the distributions of the relative energy error, with the statistical band of every bin.
 
     The outermost bins hold what lies beyond.
     """
+    ax = axes_or_current(ax)
     colours = method_colours(methods)
     edges = np.linspace(-1.0, 1.5, n_bins + 1)
     for method in methods:
         errors = energy_errors(ring.predictions[method]["reco_energy_gev"], ring.columns["true_energy_gev"])
-        density_band(ax, np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method)
+        density_band(np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method, ax=ax)
     if not len(ring):
         _say_empty(ax, "no events above threshold")
     density_axis(ax)
@@ -321,7 +331,7 @@ def error_histograms(ax: Axes, ring: Sample, methods: Sequence[str], *, n_bins: 
     return ax
 
 
-def density_axis(ax: Axes) -> None:
+def density_axis(ax: Axes) -> Axes:
     """Logarithmic axis from and to a power of ten: short tick labels, and two of them at least."""
     from matplotlib.patches import StepPatch
     from matplotlib.ticker import NullFormatter
@@ -334,36 +344,48 @@ def density_axis(ax: Axes) -> None:
         ax.set_ylim(10.0 ** np.floor(np.log10(0.7 * drawn.min())), 10.0 ** np.ceil(np.log10(drawn.max())))
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_ylabel("density")
+    return ax
 
 
 def density_band(
-    ax: Axes, values: Floats, edges: Floats, *, colour: str, line: str, label: str, weights: Floats | None = None
-) -> None:
+    values: Floats,
+    edges: Floats,
+    *,
+    colour: str,
+    line: str,
+    label: str,
+    weights: Floats | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw a density with the band of its statistical error."""
+    ax = axes_or_current(ax)
     weights = np.ones(len(values)) if weights is None else weights
     counts, squares = (np.histogram(values, edges, weights=weights**power)[0] for power in (1, 2))
     scale = 1.0 / (np.diff(edges) * max(1.0, float(weights.sum())))
     density, error = counts * scale, np.sqrt(squares) * scale
     ax.stairs(density, edges, color=colour, linestyle=line, label=label, linewidth=1.4)
     ax.stairs(density + error, edges, baseline=density - error, fill=True, color=colour, alpha=0.18, linewidth=0)
+    return ax
 
 
-def training_curves(ax: Axes, history: Sequence[Mapping[str, Any]], *, colour: str) -> Axes:
+def training_curves(history: Sequence[Mapping[str, Any]], *, colour: str | None = None, ax: Axes | None = None) -> Axes:
     """Draw the losses of a training against the epoch and mark the epoch that was kept.
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        Where.
     history : sequence of mapping
         One entry per epoch with ``epoch``, ``train_loss`` and ``validation_loss``; what is missing is left out.
-    colour : str
-        Colour of the method.
+    colour : str, optional
+        Colour of the method; that of the networks when not given.
+    ax : matplotlib Axes, optional
+        Where; the current ones when not given.
 
     Returns
     -------
     matplotlib Axes
     """
+    ax = axes_or_current(ax)
+    colour = colour or method_colours(["CNN"])["CNN"]
     epoch = _series(history, "epoch")
     train, valid = _series(history, "train_loss"), _series(history, "validation_loss")
     ax.plot(epoch, train, color=colour, linestyle="--", label="training")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.report.plots import density_axis, density_band
-from magicnn.report.style import method_colours
+from magicnn.report.style import axes_or_current, method_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,20 +20,18 @@ Floats = NDArray[np.float64]
 
 
 def real_histograms(
-    ax: Axes,
     measured: Mapping[str, Floats],
     simulated: Mapping[str, Floats],
     weights: Floats,
     edges: Floats,
     *,
     label: str,
+    ax: Axes | None = None,
 ) -> Axes:
     """Draw what methods say of real events (full) and of simulated protons (dashed).
 
     Parameters
     ----------
-    ax : matplotlib Axes
-        Where.
     measured, simulated : mapping of method to float64 array, [N], [M]
         Values of real events and of simulated ones, finite; the simulated ones may lack methods.
     weights : float64 array, [M]
@@ -42,20 +40,24 @@ def real_histograms(
         Edges of the bins; the axis is logarithmic when the first one is above 0.
     label : str
         What the values are; GeV when the axis is logarithmic.
+    ax : matplotlib Axes, optional
+        Where; the current ones when not given.
 
     Returns
     -------
     matplotlib Axes
     """
+    ax = axes_or_current(ax)
     colours = method_colours(measured)
     is_logarithmic = edges[0] > 0.0
     place = np.log10 if is_logarithmic else np.asarray
     for method, values in measured.items():
         colour, bins = colours[method], place(edges)
-        density_band(ax, place(values), bins, colour=colour, line="-", label=f"{method}, real")
+        density_band(place(values), bins, colour=colour, line="-", label=f"{method}, real", ax=ax)
         if method in simulated:
             found = place(simulated[method])
-            density_band(ax, found, bins, colour=colour, line="--", label=f"{method}, simulated", weights=weights)
+            name = f"{method}, simulated"
+            density_band(found, bins, colour=colour, line="--", label=name, weights=weights, ax=ax)
     density_axis(ax)
     ax.set_xlim(*place(edges[[0, -1]]))
     ax.set_xlabel(f"log10({label.lower()} / GeV)" if is_logarithmic else label.lower())

@@ -10,7 +10,7 @@ import numpy as np
 
 from magicnn.evaluation.published import published_sensitivity
 from magicnn.evaluation.response.instrument import InstrumentResponse
-from magicnn.report.style import PUBLISHED_COLOUR, figure_style, markers, method_colours
+from magicnn.report.style import PUBLISHED_COLOUR, axes_or_current, figure_style, markers, method_colours
 from magicnn.runs import atomic_path
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ _DPI = 130
 _LEVEL_LINES = {"trigger": ":", "two images": "-.", "quality": "--", "cuts": "-"}
 
 
-def area_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
+def area_curves(responses: Sequence[InstrumentResponse], *, ax: Axes | None = None) -> Axes:
     """Draw effective areas against true energy: at trigger and quality, which methods share, and after their cuts."""
+    ax = axes_or_current(ax)
     colours, shapes = method_colours([r.method for r in responses]), markers([r.method for r in responses])
     edges = np.array(responses[0].settings.true_edges_gev)
     centre = np.sqrt(edges[1:] * edges[:-1])
@@ -49,8 +50,11 @@ def area_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
     return ax
 
 
-def sensitivity_curves(ax: Axes, responses: Sequence[InstrumentResponse], *, is_integral: bool = False) -> Axes:
+def sensitivity_curves(
+    responses: Sequence[InstrumentResponse], *, is_integral: bool = False, ax: Axes | None = None
+) -> Axes:
     """Draw the sensitivity (Li and Ma, five off regions) with the published points; arrows mark limits."""
+    ax = axes_or_current(ax)
     ax.set(xscale="log", yscale="log")  # first: linear limits of an empty panel have no logarithm
     colours, shapes = method_colours([r.method for r in responses]), markers([r.method for r in responses])
     for n, response in enumerate(responses):
@@ -91,8 +95,9 @@ def sensitivity_curves(ax: Axes, responses: Sequence[InstrumentResponse], *, is_
     return ax
 
 
-def rate_curves(ax: Axes, responses: Sequence[InstrumentResponse]) -> Axes:
+def rate_curves(responses: Sequence[InstrumentResponse], *, ax: Axes | None = None) -> Axes:
     """Draw rates of gammas (filled) and of background (open) after the cuts of each bin of estimated energy."""
+    ax = axes_or_current(ax)
     ax.set(xscale="log", yscale="log")  # first: linear limits of an empty panel have no logarithm
     colours, shapes = method_colours([r.method for r in responses]), markers([r.method for r in responses])
     for n, response in enumerate(responses):
@@ -135,7 +140,7 @@ def draw_areas(responses: Sequence[InstrumentResponse], path: Path | str) -> Non
     """
     with figure_style():
         figure = _figure(1)
-        area_curves(figure.subplots(), responses).set_title(_title(responses))
+        area_curves(responses, ax=figure.subplots()).set_title(_title(responses))
         _save(figure, path)
 
 
@@ -150,9 +155,9 @@ def draw_sensitivity(responses: Sequence[InstrumentResponse], path: Path | str) 
     with figure_style():
         figure = _figure(3)
         axes = figure.subplots(1, 3)
-        rate_curves(axes[0], responses).set_title(_title(responses))
-        sensitivity_curves(axes[1], responses).set_title(f"background: {', '.join(responses[0].kinds)}")
-        sensitivity_curves(axes[2], responses, is_integral=True).set_title("above a threshold")
+        rate_curves(responses, ax=axes[0]).set_title(_title(responses))
+        sensitivity_curves(responses, ax=axes[1]).set_title(f"background: {', '.join(responses[0].kinds)}")
+        sensitivity_curves(responses, is_integral=True, ax=axes[2]).set_title("above a threshold")
         _save(figure, path)
 
 

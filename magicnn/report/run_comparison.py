@@ -110,7 +110,7 @@ def _range(merged: MetricsTable, zenith_deg: Range, root: Path) -> dict[str, Any
         add(
             "auc_energy",
             caption,
-            lambda ax: plots.auc_in_energy(ax, merged, zenith_deg, classes),
+            lambda ax: plots.auc_in_energy(merged, zenith_deg, classes, ax=ax),
             table,
             "classification",
         )
@@ -119,7 +119,7 @@ def _range(merged: MetricsTable, zenith_deg: Range, root: Path) -> dict[str, Any
         add(
             "resolution",
             caption,
-            lambda ax: plots.energy_metric(ax, merged, "resolution_half68", zenith_deg, energy),
+            lambda ax: plots.energy_metric(merged, "resolution_half68", zenith_deg, energy, ax=ax),
             _energy_table(merged, zenith_deg, energy),
             "energy",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.report.camera_plot import camera_outline
 from magicnn.report.event_picture import draw_telescope
 from magicnn.report.example_shower import ExampleShower, triggering_shower
-from magicnn.report.style import figure_style
+from magicnn.report.style import axes_or_current, axes_or_new_pair, figure_style
 from magicnn.runs import atomic_path
 from magicnn.simulation.atmosphere import load_atmosphere
 from magicnn.simulation.settings import ProductionSettings
@@ -64,10 +65,10 @@ def save_picture(shown: ExampleShower, path: Path) -> None:
         figure = Figure(figsize=(13.5, 7.6), layout="constrained")
         parts: Any = figure.subfigures(1, 2, width_ratios=(1.0, 2.1))
         development, ground = parts[0].subplots(2, 1, height_ratios=(1.0, 1.25))
-        draw_development(development, shown)
-        draw_ground(ground, shown)
-        for telescope, (charge, time) in enumerate(parts[1].subplots(len(shown.telescopes_m), 2)):
-            draw_camera(charge, time, shown, telescope)
+        draw_development(shown, ax=development)
+        draw_ground(shown, ax=ground)
+        for telescope, pair in enumerate(parts[1].subplots(len(shown.telescopes_m), 2)):
+            draw_camera(shown, telescope, axes=pair)
         figure.suptitle(_title(shown), fontsize=12)
         with atomic_path(path) as partial:
             figure.savefig(partial, dpi=110, format=path.suffix[1:], metadata=_NO_DATE[path.suffix])
@@ -81,8 +82,9 @@ def _title(shown: ExampleShower) -> str:
     return f"{shown.particle}, {energy}, zenith {shown.zenith_deg:.0f}°, impact {impacts} m{height}"
 
 
-def draw_development(ax: Axes, shown: ExampleShower) -> None:
+def draw_development(shown: ExampleShower, *, ax: Axes | None = None) -> Axes:
     """Draw electrons above the Cherenkov threshold, and the heights that the detected light comes from."""
+    ax = axes_or_current(ax)
     air = load_atmosphere()
     depth = _DEPTH_STEP_G_CM2 * (np.arange(len(shown.truth.profile)) + 0.5)
     height = np.asarray(air.height_m(depth)) / 1e3
@@ -108,6 +110,7 @@ def draw_development(ax: Axes, shown: ExampleShower) -> None:
     other.set(xlim=(0.0, 1.15), xticks=[])
     other.set_xlabel("detected light by height of emission", color=_LIGHT)
     ax.set(ylabel="height above sea level [km]", xlim=(0.0, None), ylim=(ground, ground + 1.08 * (top - ground)))
+    return ax
 
 
 def _air_mass(shown: ExampleShower) -> float:
@@ -115,11 +118,12 @@ def _air_mass(shown: ExampleShower) -> float:
     return float(1.0 / np.cos(np.radians(shown.zenith_deg)))
 
 
-def draw_ground(ax: Axes, shown: ExampleShower) -> None:
+def draw_ground(shown: ExampleShower, *, ax: Axes | None = None) -> Axes:
     """Draw the light on the ground, telescopes and core; north is up and west to the left."""
     from matplotlib.colors import PowerNorm
     from matplotlib.patheffects import withStroke
 
+    ax = axes_or_current(ax)
     edges = shown.ground_edges_m
     norm = PowerNorm(0.5, vmin=0.0, vmax=max(float(np.quantile(shown.ground_per_m2, 0.998)), 1e-3))
     # Rows are north; columns run from east to west.
@@ -152,14 +156,13 @@ def draw_ground(ax: Axes, shown: ExampleShower) -> None:
     bar = ax.figure.colorbar(mesh, ax=ax, shrink=0.9)
     bar.set_label("photoelectrons per m²")
     bar.outline.set_visible(False)
+    return ax
 
 
-def draw_camera(charge_ax: Axes, time_ax: Axes, shown: ExampleShower, telescope: int) -> None:
-    """Draw charge (all pixels) and time (cleaned pixels) of a telescope; empty without a trigger."""
+def draw_camera(shown: ExampleShower, telescope: int, *, axes: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """Draw charge (all pixels) and time (cleaned pixels) of a telescope, on two axes; empty without a trigger."""
     camera = Camera.magic()
     if shown.event is None:
-        for ax in (charge_ax, time_ax):
-            camera_outline(ax, camera)
-        return
+        return [camera_outline(camera, ax=ax) for ax in axes_or_new_pair(axes)]
     charge, time = shown.event.charge_pe[telescope], shown.event.time_ns[telescope]
-    draw_telescope(charge_ax, time_ax, camera, charge, time, name=f"M{telescope + 1}")
+    return draw_telescope(camera, charge, time, name=f"M{telescope + 1}", axes=axes)

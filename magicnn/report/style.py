@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
     "LABELS",
     "PUBLISHED_COLOUR",
+    "axes_or_current",
+    "axes_or_new_pair",
     "colour_property",
     "figure_style",
     "line_styles",
@@ -51,6 +54,26 @@ LABELS = {
     "resolution_rms": "energy resolution (RMS)",
 }
 """Axis labels of metrics."""
+
+
+def axes_or_current(ax: Axes | None) -> Axes:
+    """Return the axes to draw on: those given, else the current ones of pyplot, as Matplotlib's own functions do."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    current: Axes = plt.gca()
+    return current
+
+
+def axes_or_new_pair(axes: Sequence[Axes] | None) -> Sequence[Axes]:
+    """Return the two axes to draw on: those given, else two side by side in a new figure of pyplot."""
+    if axes is not None:
+        return axes
+    import matplotlib.pyplot as plt
+
+    pair: Sequence[Axes] = plt.subplots(1, 2, figsize=(9.6, 4.4), layout="constrained")[1]
+    return pair
 
 
 def method_colours(methods: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from magicnn.evaluation.binning import Range
 from magicnn.evaluation.metrics_table import MetricsTable
-from magicnn.report.style import PUBLISHED_COLOUR, markers, method_colours
+from magicnn.report.style import PUBLISHED_COLOUR, axes_or_current, markers, method_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 __all__ = ["migration_matrix", "reliability_curves"]
 
 
-def reliability_curves(ax: Axes, metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str]) -> Axes:
+def reliability_curves(
+    metrics: MetricsTable, zenith_deg: Range, methods: Sequence[str], *, ax: Axes | None = None
+) -> Axes:
     """Draw the share of gammas against the mean gammaness of bins of gammaness, with intervals.
 
     Calibrated methods lie on the diagonal, for the sample as it stands.
     """
+    ax = axes_or_current(ax)
     colours, shapes = method_colours(methods), markers(methods)
     for method in methods:
         found = {
@@ -56,11 +59,12 @@ def reliability_curves(ax: Axes, metrics: MetricsTable, zenith_deg: Range, metho
     return ax
 
 
-def migration_matrix(ax: Axes, metrics: MetricsTable, zenith_deg: Range, method: str) -> Axes:
+def migration_matrix(metrics: MetricsTable, zenith_deg: Range, method: str, *, ax: Axes | None = None) -> Axes:
     """Draw in which bin of estimated energy the events of each bin of true energy are found, in percent.
 
     Bins of true energy without events are empty.
     """
+    ax = axes_or_current(ax)
     rows = metrics.select(method=method, metric="migration", zenith_deg=zenith_deg)
     edges = sorted({e for r in rows for e in (r.energy_min_gev, r.energy_max_gev)})
     shares = np.full((len(edges) - 1, len(edges) - 1), np.nan)

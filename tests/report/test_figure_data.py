@@ -19,7 +19,7 @@ def column(rows, series, name):
 
 
 def test_points_and_their_intervals(axes, report_inputs):
-    plots.energy_metric(axes, report_inputs.metrics, "resolution_half68", RANGE, ["CNN", "LUT"], threshold_gev=100.0)
+    plots.energy_metric(report_inputs.metrics, "resolution_half68", RANGE, ["CNN", "LUT"], threshold_gev=100.0, ax=axes)
     rows = drawn_rows(axes)
     assert {r["series"] for r in rows} == {"CNN", "LUT"}
     wanted = report_inputs.metrics.select(method="LUT", metric="resolution_half68", zenith_deg=RANGE)
@@ -36,7 +36,7 @@ def test_lines_and_their_bands(axes, report_inputs):
         for s in (samples[role].in_zenith(RANGE) for role in ("diffuse_gamma", "proton"))
     )
     roc = plots.compute_roc_curves(gamma, proton, ["CNN"], n_replicates=20)
-    plots.roc_curves(axes, roc)
+    plots.roc_curves(roc, ax=axes)
     rows = drawn_rows(axes)
     value, low, high = roc.curves["CNN"]
     np.testing.assert_allclose(column(rows, "CNN", "x"), roc.hadron_efficiency)
@@ -48,7 +48,7 @@ def test_lines_and_their_bands(axes, report_inputs):
 def test_histograms_and_their_bands(axes, report_inputs):
     ring = align(report_inputs.predictions)["ring_gamma"].in_zenith(RANGE)
     ring = ring.select(ring.judged(["CNN", "LUT"], "reco_energy_gev"))
-    plots.error_histograms(axes, ring, ["CNN", "LUT"], n_bins=40)
+    plots.error_histograms(ring, ["CNN", "LUT"], n_bins=40, ax=axes)
     rows = drawn_rows(axes)
     for method in ("CNN", "LUT"):
         height, low, high = (column(rows, method, n) for n in ("y", "y_min", "y_max"))

@@ -26,7 +26,7 @@ def points(axes, label):
 
 def test_energy_figure_shows_the_numbers_with_their_intervals(axes, report_inputs):
     metrics = report_inputs.metrics
-    assert plots.energy_metric(axes, metrics, "resolution_half68", RANGE, ["CNN", "LUT"]) is axes
+    assert plots.energy_metric(metrics, "resolution_half68", RANGE, ["CNN", "LUT"], ax=axes) is axes
     rows = metrics.select(method="LUT", metric="resolution_half68", zenith_deg=RANGE)
     shown = [r for r in rows if r.n_events >= 20]
     values, drawn = points(axes, "LUT")
@@ -37,7 +37,7 @@ def test_energy_figure_shows_the_numbers_with_their_intervals(axes, report_input
 
 
 def test_published_points_lie_over_their_own_ranges_only(axes, report_inputs):
-    plots.energy_metric(axes, report_inputs.metrics, "resolution_gauss", (30.0, 45.0), ["CNN"])
+    plots.energy_metric(report_inputs.metrics, "resolution_gauss", (30.0, 45.0), ["CNN"], ax=axes)
     values, _ = points(axes, "published LUT")
     np.testing.assert_allclose(values, 100 * published_energy((30.0, 45.0)).values["resolution_gauss"])
 
@@ -54,14 +54,14 @@ def test_roc_curve_encloses_the_auc(axes, report_inputs):
     expected = roc_auc(gamma.predictions["CNN"]["gammaness"], proton.predictions["CNN"]["gammaness"])
     assert area == pytest.approx(expected, abs=0.02)
     assert (low <= high).all()
-    plots.roc_curves(axes, roc)
+    plots.roc_curves(roc, ax=axes)
     assert len(axes.lines) == 2
 
 
 def test_histograms_are_densities(axes, report_inputs):
     samples = align(report_inputs.predictions)
     ring = samples["ring_gamma"].in_zenith(RANGE)
-    plots.error_histograms(axes, ring, ["LUT"])
+    plots.error_histograms(ring, ["LUT"], ax=axes)
     density, edges, _ = axes.patches[0].get_data()
     assert np.sum(density * np.diff(edges)) == pytest.approx(1.0)
     bottom, top = np.log10(axes.get_ylim())
@@ -69,7 +69,7 @@ def test_histograms_are_densities(axes, report_inputs):
     assert 10**bottom < density[density > 0].min()
     assert 10**top >= density.max()
     other = Figure().subplots()
-    plots.gammaness_histograms(other, samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"])
+    plots.gammaness_histograms(samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"], ax=other)
     assert other.get_legend_handles_labels()[1] == [
         "CNN, gammas",
         "CNN, protons",
@@ -81,13 +81,13 @@ def test_histograms_are_densities(axes, report_inputs):
 def test_panels_without_points_say_why(axes, report_inputs):
     rows = tuple(dataclasses.replace(r, n_events=min(r.n_events, 5)) for r in report_inputs.metrics.rows)
     few = MetricsTable(rows, report_inputs.metrics.settings)
-    plots.energy_metric(axes, few, "resolution_gauss", (30.0, 45.0), ["CNN"])
+    plots.energy_metric(few, "resolution_gauss", (30.0, 45.0), ["CNN"], ax=axes)
     assert [t.get_text() for t in axes.texts] == ["fewer than 20 events per bin"]
     other = Figure().subplots()
-    plots.auc_in_energy(other, few, RANGE, ["CNN"])
+    plots.auc_in_energy(few, RANGE, ["CNN"], ax=other)
     assert [t.get_text() for t in other.texts] == ["fewer than 40 events per bin"]
     full = Figure().subplots()
-    plots.energy_metric(full, report_inputs.metrics, "bias_median", RANGE, ["CNN"])
+    plots.energy_metric(report_inputs.metrics, "bias_median", RANGE, ["CNN"], ax=full)
     assert not full.texts
 
 
@@ -99,7 +99,7 @@ def test_large_biases_stay_inside_or_are_written_at_the_edge(report_inputs):
             if r.n_events >= 20
         )
         axes = Figure().subplots()
-        return plots.energy_metric(axes, MetricsTable(rows[:1]), "bias_median", RANGE, ["CNN"])
+        return plots.energy_metric(MetricsTable(rows[:1]), "bias_median", RANGE, ["CNN"], ax=axes)
 
     for value in (1.6, -0.9):
         axes = drawn(value)
@@ -121,7 +121,7 @@ def test_intervals_beyond_the_axis_end_in_an_arrow_head(report_inputs):
     def heads(low, high):
         axes = Figure().subplots()
         table = MetricsTable((dataclasses.replace(rows[0], value=0.5, low=low, high=high),))
-        plots.energy_metric(axes, table, "resolution_half68", RANGE, ["CNN"])
+        plots.energy_metric(table, "resolution_half68", RANGE, ["CNN"], ax=axes)
         assert not axes.texts
         return axes.get_ylim(), [line.get_ydata()[0] for line in axes.lines if not line.get_clip_on()]
 
@@ -137,7 +137,7 @@ def test_gammaness_legend_covers_no_data(report_inputs):
     with figure_style():
         figure = Figure(figsize=(4.8, 3.4))
         axes = figure.add_axes((0.16, 0.155, 0.795, 0.77))
-        plots.gammaness_histograms(axes, samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"])
+        plots.gammaness_histograms(samples["diffuse_gamma"], samples["proton"], ["CNN", "forest"], ax=axes)
         figure.draw_without_rendering()
         lowest = axes.transData.inverted().transform(axes.get_legend().get_window_extent())[0, 1]
     assert lowest > max(p.get_data().values.max() for p in axes.patches)
@@ -145,7 +145,7 @@ def test_gammaness_legend_covers_no_data(report_inputs):
 
 def test_zenith_axis_encloses_every_marker(axes, report_inputs):
     bins = [(5.0, 35.0), (62.0, 70.0)]
-    plots.auc_by_zenith(axes, report_inputs.metrics, bins, ["CNN", "forest"])
+    plots.auc_by_zenith(report_inputs.metrics, bins, ["CNN", "forest"], ax=axes)
     assert axes.get_xlim() == (5.0, 70.0)
 
 
@@ -155,7 +155,7 @@ def test_training_curves_mark_the_best_epoch_and_bear_gaps(axes):
         {"epoch": 2, "train_loss": 0.5, "validation_loss": 0.4},
         {"epoch": 3, "train_loss": 0.3, "validation_loss": None},
     ]
-    plots.training_curves(axes, history, colour="#0072b2")
+    plots.training_curves(history, colour="#0072b2", ax=axes)
     assert axes.texts[0].get_text() == "best: 0.4"
     assert axes.lines[2].get_xdata()[0] == 2
 
