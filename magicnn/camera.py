@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magicnn.errors import InputError
+from magicnn.summary import html_page
 
 __all__ = ["AXIAL_STEPS", "Camera"]
 
@@ -222,6 +223,16 @@ class Camera:
 
     def __repr__(self) -> str:
         return f"Camera({self.name!r}, {self.n_pixels} pixels, pitch {self.pitch_m * 1e3:.2f} mm)"
+
+    def _repr_html_(self) -> str:
+        reach = float(np.hypot(self.x_deg, self.y_deg).max())
+        lines = [
+            ("pixels", f"{self.n_pixels}, {self.pitch_m * 1e3:.2f} mm or {self.pixel_pitch_deg:.4f} deg apart"),
+            ("reach", f"{reach:.2f} deg from the centre to the farthest pixel"),
+            ("focal length", f"{self.focal_length_m:g} m, effective {self.effective_focal_length_m:.4g} m"),
+            ("fingerprint", self.fingerprint),
+        ]
+        return html_page(f"Camera {self.name}", lines)
 
 
 @cache

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from magicnn.errors import ConfigError, has_near_name, nearest_names
+from magicnn.summary import fold, html_page, html_table
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -26,6 +27,9 @@ class Settings(BaseModel):
     """What a file with these settings describes, such as "a site"; nothing for groups without files of their own."""
     example_file: ClassVar[str] = ""
     """Such a file in the repository."""
+
+    def _repr_html_(self) -> str:
+        return html_page(type(self).__name__, [], _settings_table(self))
 
 
 _S = TypeVar("_S", bound=BaseModel)
@@ -165,6 +169,19 @@ def load_settings(model: type[_T], path: Path | str, overrides: Sequence[str] = 
 def dump_settings(settings: BaseModel) -> str:
     """Return settings as YAML with every value, defaults included."""
     return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _settings_table(settings: Settings) -> str:
+    """Values and meanings as HTML, with the groups inside of them folded."""
+    fields = type(settings).model_fields.items()
+    values = {name: (getattr(settings, name), field.description or "") for name, field in fields}
+    plain = [
+        (name, _shown(value), " ".join(text.split()))
+        for name, (value, text) in values.items()
+        if not isinstance(value, Settings)
+    ]
+    groups = [fold(name, _settings_table(value)) for name, (value, _) in values.items() if isinstance(value, Settings)]
+    return html_table(("setting", "value", "meaning"), plain) + "".join(groups)
 
 
 def _copied(values: Any) -> Any:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from magicnn.array import MAGIC_TELESCOPES, TelescopeArray
 from magicnn.camera import Camera
 from magicnn.errors import InputError, nearest_names
+from magicnn.summary import brief_ranges, column_table, event_lines, html_page, range_lines, some_names, thrown_lines
 
 __all__ = [
     "SCHEMA",
@@ -169,6 +170,14 @@ class EventMeta:
             raise InputError(f"{self.production}: {len(self.array.positions_m)} positions of the telescopes {names}")
         return self.array
 
+    def __repr__(self) -> str:
+        kind = self.particle or "real"
+        return f"EventMeta({kind} events of {self.production!r}, {'+'.join(self.telescopes)}, {self.camera.name})"
+
+    def _repr_html_(self) -> str:
+        files = ("source files", some_names(self.source_files))
+        return html_page("EventMeta", [*event_lines(self), *thrown_lines(self.generated), files])
+
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
@@ -243,8 +252,13 @@ class EventBatch:
         kind = self.meta.particle or "real"
         telescopes = "+".join(self.meta.telescopes)
         return (
-            f"EventBatch({len(self)} {kind} events, {telescopes}, {self.meta.camera.name}, {len(self.columns)} columns)"
+            f"EventBatch({len(self)} {kind} events{brief_ranges(self.columns)}, {telescopes}, {self.meta.camera.name}, "
+            f"{len(self.columns)} columns)"
         )
+
+    def _repr_html_(self) -> str:
+        lines = [*event_lines(self.meta), *range_lines(self.columns)]
+        return html_page(f"EventBatch: {len(self)} events", lines, column_table(self.columns, SCHEMA))
 
 
 def require_columns(columns: Mapping[str, Any], names: Sequence[str], *, where: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from magicnn.camera import AXIAL_STEPS, Camera
 from magicnn.errors import InputError
+from magicnn.summary import html_page
 
 __all__ = ["HexGrid", "charge_deviation", "gather", "hexagonal_kernel_mask", "is_tensor"]
 
@@ -156,6 +157,15 @@ class HexGrid:
 
     def __repr__(self) -> str:
         return f"HexGrid({self.camera.name}, {self.shape[0]} x {self.shape[1]})"
+
+    def _repr_html_(self) -> str:
+        n_cells, n_pixels = self.mask.size, self.camera.n_pixels
+        lines = [
+            ("camera", f"{self.camera.name}, {n_pixels} pixels"),
+            ("grid", f"{self.shape[0]} rows along r, {self.shape[1]} columns along q"),
+            ("cells", f"{n_cells}, of them {n_pixels} with a pixel ({100.0 * n_pixels / n_cells:.0f} %)"),
+        ]
+        return html_page("HexGrid", lines)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_on_device": {}}

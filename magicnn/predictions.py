@@ -16,6 +16,7 @@ from magicnn.errors import InputError, nearest_names
 from magicnn.events import SCHEMA, ColumnSpec, require_columns
 from magicnn.hdf5 import created, opened, write_columns
 from magicnn.runs import provenance
+from magicnn.summary import column_table, html_page, range_lines, span, thrown_lines
 
 __all__ = ["PREDICTION_COLUMNS", "PredictionTable", "load_predictions"]
 
@@ -134,6 +135,20 @@ class PredictionTable:
         return (
             f"PredictionTable({self.method}: {len(self)} {self.particle or 'real'} events, {', '.join(self.columns)})"
         )
+
+    def _repr_html_(self) -> str:
+        n_valid = f"{int(self['is_valid'].sum())} events" if "is_valid" in self else ""
+        energy = span(self["reco_energy_gev"]) if "reco_energy_gev" in self else ""
+        lines = [
+            ("particle", self.particle or ""),
+            ("pass the quality cuts", n_valid),
+            ("gammaness", span(self["gammaness"]) if "gammaness" in self else ""),
+            ("estimated energy", energy and f"{energy} GeV"),
+            *range_lines(self.columns),
+            *thrown_lines(self.generated),
+        ]
+        title = f"PredictionTable of {self.method}: {len(self)} events"
+        return html_page(title, lines, column_table(self.columns, PREDICTION_COLUMNS))
 
 
 def load_predictions(path: Path | str) -> PredictionTable:

@@ -28,6 +28,7 @@ LAYERS = [
         "hdf5",
         "readout",
         "splits",
+        "summary",
         "zenith",
     },
     {"io", "images", "simulation"},

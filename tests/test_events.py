@@ -46,7 +46,8 @@ def test_columns_get_the_dtype_of_the_schema():
     assert batch["event_id"].dtype == np.int64
     assert batch["pedestal_rms_pe"].dtype == np.float32
     assert len(batch) == 3
-    assert repr(batch) == "EventBatch(3 gamma events, M1+M2, MAGICCam, 4 columns)"
+    low, high = np.sort(batch["true_energy_gev"])[[0, -1]]
+    assert repr(batch) == f"EventBatch(3 gamma events, {low:.5g} to {high:.5g} GeV, M1+M2, MAGICCam, 4 columns)"
 
 
 def test_schema_describes_every_column():

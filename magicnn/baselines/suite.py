@@ -23,6 +23,7 @@ from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
 from magicnn.readout import Readout
 from magicnn.runs import progress
+from magicnn.summary import html_page, html_table
 from magicnn.zenith import ZenithRange
 
 __all__ = [
@@ -228,6 +229,11 @@ class Baselines:
 
     def __repr__(self) -> str:
         return f"Baselines({', '.join(map(repr, self._parts))})"
+
+    def _repr_html_(self) -> str:
+        rows = [(repr(part), str(part.readout), str(part.zenith)) for part in self._parts]
+        table = html_table(("fitted", "readout of its events", "zenith of its events"), rows)
+        return html_page(f"Baselines: {', '.join(self.methods)}", [], table)
 
 
 def baseline_files(methods: Iterable[str] = ()) -> tuple[str, ...]:

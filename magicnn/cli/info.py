@@ -192,7 +192,7 @@ def _lookup_lines(path: Path) -> list[tuple[str, str]]:
 
 
 def _origin(provenance: Mapping[str, Any]) -> list[tuple[str, str]]:
-    from magicnn.io.describe import written_lines
+    from magicnn.summary import written_lines
 
     return [*written_lines(provenance), ("versions", _words(provenance.get("versions", {})))]
 

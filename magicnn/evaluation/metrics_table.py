@@ -14,9 +14,12 @@ from typing import Any
 from magicnn.errors import InputError, nearest_names
 from magicnn.evaluation.binning import Range
 from magicnn.runs import atomic_path
+from magicnn.summary import html_page, html_table
 
 __all__ = ["METRICS", "MetricRow", "MetricsTable", "describe", "write_ecsv"]
 
+_HEADLINES = ("auc", "auc_difference", "resolution_half68_ratio_mean", "angular_resolution_68")
+_SHOWN_ROWS = 16
 _FORMAT = "magicnn metrics"
 _VERSION = 1
 
@@ -281,6 +284,33 @@ class MetricsTable:
     def __repr__(self) -> str:
         methods = sorted({r.method for r in self.rows})
         return f"MetricsTable({len(self)} rows of {', '.join(methods)})"
+
+    def _repr_html_(self) -> str:
+        zenith = dict.fromkeys((r.zenith_min_deg, r.zenith_max_deg) for r in self.rows)
+        lines = [
+            ("methods", ", ".join(dict.fromkeys(r.method for r in self.rows if r.task != "trigger"))),
+            ("zenith", ", ".join(f"{low:g} to {high:g}" for low, high in sorted(zenith)) + " deg"),
+            ("metrics", f"{len(self._by_metric)}, explained by describe(name)"),
+        ]
+        shown = [
+            r
+            for metric in _HEADLINES
+            for r in self.select(metric=metric)
+            if math.isnan(r.energy_min_gev) or metric.endswith("_mean")
+        ]
+        rows = [
+            (
+                row.method,
+                row.metric,
+                f"{row.zenith_min_deg:g} to {row.zenith_max_deg:g}",
+                f"{row.value:.4g}",
+                f"{row.low:.4g} to {row.high:.4g}",
+                str(row.n_events),
+            )
+            for row in shown[:_SHOWN_ROWS]
+        ]
+        header = ("method", "metric", "zenith [deg]", "value", "68 % interval", "events")
+        return html_page(f"MetricsTable: {len(self)} rows", lines, html_table(header, rows))
 
 
 def write_ecsv(

@@ -78,6 +78,9 @@ class Sample:
     def __len__(self) -> int:
         return len(self.shower)
 
+    def __repr__(self) -> str:
+        return f"Sample({self.role}: {len(self)} events, judged by {', '.join(self.predictions) or 'no method'})"
+
     @property
     def weight(self) -> Floats:
         """Thrown events that each event stands for, [N]; 1 where the production says nothing."""

@@ -24,6 +24,7 @@ from magicnn.images.stereo import STEREO_PARAMETERS, StereoSettings, reconstruct
 from magicnn.io.base import Reader
 from magicnn.io.eventset.layout import meta_from_json, meta_to_json
 from magicnn.runs import progress, provenance
+from magicnn.summary import brief_ranges, column_table, event_lines, html_page, range_lines, span
 
 __all__ = [
     "FEATURES",
@@ -179,7 +180,22 @@ class FeatureTable:
     def __repr__(self) -> str:
         kind = self.meta.particle or "real"
         how = f"{self.settings.cleaning.method} cleaning" if self.settings else "made elsewhere"
-        return f"FeatureTable({len(self)} {kind} events, {how}, {len(self.columns)} columns)"
+        return (
+            f"FeatureTable({len(self)} {kind} events{brief_ranges(self.columns)}, {how}, {len(self.columns)} columns)"
+        )
+
+    def _repr_html_(self) -> str:
+        how = self.settings.cleaning.method if self.settings else "made elsewhere"
+        sizes = span(self["size_pe"]) if "size_pe" in self else ""
+        stereo = f"{int(self['is_stereo'].sum())} events" if "is_stereo" in self else ""
+        lines = [
+            *event_lines(self.meta),
+            ("cleaning", how),
+            ("size", sizes and f"{sizes} phe"),
+            ("with crossing axes", stereo),
+            *range_lines(self.columns),
+        ]
+        return html_page(f"FeatureTable: {len(self)} events", lines, column_table(self.columns, FEATURES))
 
 
 def extract_features(

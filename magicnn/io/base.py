@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.events import EventBatch, EventMeta
+from magicnn.summary import brief_thrown, event_lines, html_page, some_names, thrown_lines
 
 __all__ = ["DecodedEvents", "Reader", "damage_told"]
 
@@ -73,6 +74,18 @@ class DecodedEvents(ABC):
 
     def __len__(self) -> int:
         return self._n_events
+
+    def __repr__(self) -> str:
+        meta = self.meta
+        return (
+            f"{type(self).__name__}({len(self)} {meta.particle or 'real'} events of {meta.production!r}"
+            f"{brief_thrown(meta.generated)}, {'+'.join(meta.telescopes)}, {meta.camera.name})"
+        )
+
+    def _repr_html_(self) -> str:
+        files = ("source files", some_names(self.meta.source_files))
+        lines = [*event_lines(self.meta), *thrown_lines(self.meta.generated), files]
+        return html_page(f"{type(self).__name__}: {len(self)} events", lines)
 
     def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
         """Return consecutive events, ordered by run and event number.

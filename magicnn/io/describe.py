@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from magicnn.errors import ConfigError, InputError
 from magicnn.events import SCHEMA, EventMeta
@@ -19,19 +18,18 @@ from magicnn.io.eventset.layout import FORMAT as EVENTSET_FORMAT
 from magicnn.io.eventset.layout import open_hdf5
 from magicnn.io.formats import FORMATS, Format, is_ctapipe
 from magicnn.io.root.files import check_regular_file
-from magicnn.readout import Readout
+from magicnn.summary import (
+    RANGE_COLUMNS,
+    Lines,
+    event_lines,
+    range_lines,
+    some_names,
+    span,
+    thrown_lines,
+    written_lines,
+)
 
-__all__ = ["as_text", "describe", "written_lines"]
-
-Lines = list[tuple[str, str]]
-
-_RANGES = {
-    "pointing_zenith_deg": ("zenith", "deg"),
-    "pointing_azimuth_deg": ("azimuth", "deg"),
-    "pointing_ra_deg": ("right ascension", "deg"),
-    "pointing_dec_deg": ("declination", "deg"),
-    "true_energy_gev": ("true energy", "GeV"),
-}
+__all__ = ["as_text", "describe"]
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _EVENTIO_MAGICS = (b"\x37\x8a\x1f\xd4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
@@ -139,15 +137,15 @@ def _mars_lines(path: Path) -> Lines:
     ]
     if file.has_images:
         lines.append(("readout", f"{sampling.n_slices} samples at {sampling.gsps} GS/s{assumed}"))
-    lines += _ranges(columns)
+    lines += range_lines(columns)
     if file.is_simulation:
         particles = np.unique(columns["true_particle"])
         lines.append(("particle", ", ".join(f"PDG {code}" for code in particles)))
-    lines += _generated(file.generated or {})
+    lines += thrown_lines(file.generated or {})
     if file.level == "Q" and len(parts) > 1:
         table = read_mars_predictions([path])
         lines.append(
-            ("estimates", f"energies {_span(table['reco_energy_gev'])} GeV, {table['is_valid'].sum()} events valid")
+            ("estimates", f"energies {span(table['reco_energy_gev'])} GeV, {table['is_valid'].sum()} events valid")
         )
     lines.append(("written", file.software))
     return [(key, value) for key, value in lines if value]
@@ -166,8 +164,8 @@ def _ctapipe_lines(path: Path) -> Lines:
         ("cameras", "; ".join(cameras)),
         ("predictions", ", ".join(found.methods)),
         ("runs", _runs(runs)),
-        *_ranges(found.columns),
-        *_generated(found.generated),
+        *range_lines(found.columns),
+        *thrown_lines(found.generated),
         ("written", f"by {found.software}" if found.software else ""),
     ]
 
@@ -180,20 +178,16 @@ def _reader_lines(path: Path, entry: Format) -> Lines:
     except ConfigError as error:
         return [("kind", kind), ("telescopes", str(error))]
     meta = reader.meta
-    batches = [{n: b.columns[n] for n in ("time_utc_ns", *_RANGES) if n in b.columns} for b in reader.batches()]
+    batches = [{n: b.columns[n] for n in RANGE_COLUMNS if n in b.columns} for b in reader.batches()]
     columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     lines = [
         ("kind", f"{kind}, {'simulation' if meta.is_simulation else 'data'}"),
         ("format", str(meta.provenance.get("format", ""))),
         ("events", str(len(reader))),
-        ("particle", meta.particle or ""),
-        ("production" if meta.is_simulation else "source", meta.production),
-        ("telescopes", ", ".join(meta.telescopes)),
-        ("camera", f"{meta.camera.name}, {meta.camera.n_pixels} pixels"),
-        ("readout", str(Readout.of(meta))),
+        *event_lines(meta),
     ]
-    lines += _ranges(columns)
-    lines += _generated(meta.generated)
+    lines += range_lines(columns)
+    lines += thrown_lines(meta.generated)
     cuts = meta.provenance.get("cut_flow", {})
     lines.append(("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)))
     return [(key, value) for key, value in lines if value]
@@ -221,20 +215,20 @@ def _corsika_lines(path: Path) -> Lines:
         ("kind", f"photon bunches of CORSIKA {run.version:g} (IACT)"),
         ("run", str(run.run_number)),
         ("primary", ", ".join(primaries)),
-        ("thrown", f"E^{0.0 - run.spectral_index:g}, {_span((run.energy_min_gev, run.energy_max_gev))} GeV"),
+        ("thrown", f"E^{0.0 - run.spectral_index:g}, {span((run.energy_min_gev, run.energy_max_gev))} GeV"),
         ("showers", f"{len(energies)}, uses of them {n_uses}"),
-        ("telescopes", f"{len(run.radius_m)}, radius of their spheres {_span(run.radius_m)} m"),
+        ("telescopes", f"{len(run.radius_m)}, radius of their spheres {span(run.radius_m)} m"),
         ("bunches", f"{n_bunches}, {n_photons:.6g} photons"),
         ("observation level", f"{run.observation_level_m:g} m"),
         ("applied", ", ".join(run.applied.names)),
     ]
     if last is not None:
-        lines[4:4] = [("true energy", f"{_span(energies)} GeV")]
+        lines[4:4] = [("true energy", f"{span(energies)} GeV")]
         lines[-1:-1] = [
-            ("bunch size", f"{last.bunch_size:g} photons at most, {_span(last.band_nm)} nm"),
-            ("zenith", f"{_span(last.theta_range_deg)} deg"),
-            ("azimuth", f"{_span(last.phi_range_deg)} deg, of flight, from magnetic north"),
-            ("view cone", f"{_span(last.viewcone_deg)} deg"),
+            ("bunch size", f"{last.bunch_size:g} photons at most, {span(last.band_nm)} nm"),
+            ("zenith", f"{span(last.theta_range_deg)} deg"),
+            ("azimuth", f"{span(last.phi_range_deg)} deg, of flight, from magnetic north"),
+            ("view cone", f"{span(last.viewcone_deg)} deg"),
             ("atmosphere", str(last.atmosphere)),
             ("field", f"{last.field_north_ut:g} uT north, {last.field_down_ut:g} uT down"),
         ]
@@ -264,17 +258,12 @@ def _eventset_lines(path: Path) -> Lines:
     lines = [
         ("kind", "event set, " + ("simulation" if meta.is_simulation else "data")),
         ("events", str(len(columns["run_id"]))),
-        ("particle", meta.particle or ""),
-        ("production" if meta.is_simulation else "source", meta.production),
-        ("telescopes", ", ".join(meta.telescopes)),
-        ("camera", f"{meta.camera.name}, {meta.camera.n_pixels} pixels"),
+        *event_lines(meta),
         ("runs", _runs(runs)),
     ]
-    if meta.sampling_gsps:
-        lines.append(("readout", str(Readout.of(meta))))
-    lines += _ranges(columns)
-    lines += _generated(meta.generated)
-    lines.append(("source files", _some(meta.source_files)))
+    lines += range_lines(columns)
+    lines += thrown_lines(meta.generated)
+    lines.append(("source files", some_names(meta.source_files)))
     lines += written_lines(meta.provenance)
     lines += _columns({name: (SCHEMA[name].unit, SCHEMA[name].description) for name in columns})
     return [(key, value) for key, value in lines if value]
@@ -297,7 +286,7 @@ def _table_lines(file: Any, kind: str) -> Lines:
         lines.append(("rows", str(max(rows))))
     plain = {name: value for name, value in attributes.items() if not _is_json(value)}
     lines += [(name, str(value)) for name, value in sorted(plain.items()) if np.ndim(value) == 0]
-    lines += _generated(json.loads(attributes.get("generated", "{}")))
+    lines += thrown_lines(json.loads(attributes.get("generated", "{}")))
     lines += written_lines(json.loads(attributes.get("provenance", "{}")))
     lines += _columns(columns)
     return [(key, value) for key, value in lines if value]
@@ -314,59 +303,8 @@ def _runs(runs: NDArray[Any]) -> str:
     return f"{len(runs)}, from {runs[0]} to {runs[-1]}"
 
 
-def _ranges(columns: Mapping[str, NDArray[Any]]) -> Lines:
-    """Dates, pointing and energies of the events."""
-    lines: Lines = []
-    times = columns.get("time_utc_ns")
-    if times is not None and len(times):
-        first, last = (datetime.fromtimestamp(int(t) / 1e9, UTC) for t in (times.min(), times.max()))
-        lines.append(("UTC", f"{first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S}"))
-    for name, (label, unit) in _RANGES.items():
-        values = columns.get(name)
-        if values is not None and np.isfinite(values).any():
-            lines.append((label, f"{_span(values)} {unit}"))
-    return lines
-
-
-def _span(values: ArrayLike) -> str:
-    """The smallest and the greatest value, once when they look alike."""
-    return " to ".join(dict.fromkeys(f"{end:.5g}" for end in (np.nanmin(values), np.nanmax(values))))
-
-
-def _generated(generated: Mapping[str, Any]) -> Lines:
-    if "n_thrown" not in generated:
-        return []
-    g = generated
-    return [
-        (
-            "thrown",
-            f"{g['n_thrown']} {g['particle']}, E^-{g['spectral_index']:g} from {g['energy_min_gev']:g} to "
-            f"{g['energy_max_gev']:g} GeV, view cone {g['viewcone_min_deg']:g} to {g['viewcone_max_deg']:g} deg, "
-            f"radius {g['scatter_radius_m']:g} m at 1 TeV from the zenith",
-        )
-    ]
-
-
-def written_lines(provenance: Mapping[str, Any]) -> Lines:
-    """Return version, date, command and cut flow of a provenance."""
-    version = provenance.get("versions", {}).get("magicnn", "")
-    when = provenance.get("written_utc", "")
-    by = f"by magicnn {version} " if version else ""
-    cuts = provenance.get("cut_flow", {})
-    return [
-        ("written", f"{by}{when}".strip()),
-        ("command", str(provenance.get("command", ""))),
-        ("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)),
-    ]
-
-
 def _columns(words: Mapping[str, tuple[str, str]]) -> Lines:
     return [
         ("columns" if not i else "", f"{name}{unit and f' [{unit}]'}: {text}")
         for i, (name, (unit, text)) in enumerate(words.items())
     ]
-
-
-def _some(names: Sequence[str], shown: int = 4) -> str:
-    more = f", and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(Path(name).name for name in names[:shown]) + more

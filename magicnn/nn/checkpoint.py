@@ -18,6 +18,7 @@ from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.settings import Head, InputSettings, NetworkSettings, TrainingSettings
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import atomic_path, provenance
+from magicnn.summary import Lines, html_page, written_lines
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
 __all__ = [
@@ -75,6 +76,33 @@ class ModelDescription:
         """What the model estimates."""
         return self.training.heads
 
+    def __repr__(self) -> str:
+        return f"ModelDescription({self._brief})"
+
+    def _repr_html_(self) -> str:
+        return html_page("ModelDescription", self._lines)
+
+    @property
+    def _brief(self) -> str:
+        where = f"{'+'.join(self.telescopes)}, {self.camera_name}"
+        return f"{' and '.join(self.heads)}; {self.network.architecture}, {where}, {len(self.history)} epochs"
+
+    @property
+    def _lines(self) -> Lines:
+        losses = [float(e["validation_loss"]) for e in self.history if e.get("validation_loss") is not None]
+        shape = ", ".join(f"{name} {value}" for name, value in self.network.arguments.items())
+        return [
+            ("estimates", ", ".join(self.heads)),
+            ("network", self.network.architecture + (shape and f" ({shape})")),
+            ("image channels", ", ".join(self.inputs.channels)),
+            ("auxiliary inputs", ", ".join(self.inputs.auxiliary) or "none"),
+            ("telescopes", ", ".join(self.telescopes)),
+            ("camera", self.camera_name),
+            ("epochs", f"{len(self.history)}, best validation loss {min(losses):.4g}" if losses else ""),
+            ("trained at readout", str(self.readout)),
+            ("trained at zenith", str(self.zenith)),
+        ]
+
 
 @dataclass(frozen=True)
 class TrainedModel:
@@ -98,6 +126,18 @@ class TrainedModel:
     def device(self) -> torch.device:
         """Where the model runs."""
         return self.model.mean.device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of trained weights."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def __repr__(self) -> str:
+        return f"TrainedModel({self.description._brief}, {self.n_parameters} parameters, on {self.device})"
+
+    def _repr_html_(self) -> str:
+        own = [("parameters", str(self.n_parameters)), ("device", str(self.device))]
+        return html_page("TrainedModel", [*self.description._lines, *own, *written_lines(self.provenance)])
 
 
 def build_model(description: ModelDescription, camera: Camera, telescopes: Sequence[str]) -> EventModel:

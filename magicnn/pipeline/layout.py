@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from magicnn.images.features import FeatureTable
 from magicnn.splits import split_by_shower
+from magicnn.summary import html_page
 
 __all__ = ["RunLayout", "is_test"]
 
@@ -52,6 +53,28 @@ class RunLayout:
     def config(self) -> Path:
         """Effective settings."""
         return self.root / "config.yaml"
+
+    def __repr__(self) -> str:
+        return f"RunLayout({str(self.root)!r}: {'; '.join(f'{k} {v}' for k, v in self._found() if v) or 'empty'})"
+
+    def _repr_html_(self) -> str:
+        return html_page(f"RunLayout of {self.root}", self._found())
+
+    def _found(self) -> list[tuple[str, str]]:
+        """What lies in the directory, by names of files."""
+        predictions = self.root / "predictions"
+        return [
+            ("settings", self.config.name if self.config.exists() else ""),
+            ("events", _stems(self.root / "events", "*.h5")),
+            ("features", _stems(self.root / "features", "*.h5")),
+            ("models", _stems(self.models, "*.pt")),
+            ("predictions", ", ".join(sorted(p.name for p in predictions.glob("*") if p.is_dir()))),
+            ("report", "index.html" if (self.report / "index.html").exists() else ""),
+        ]
+
+
+def _stems(folder: Path, pattern: str) -> str:
+    return ", ".join(sorted(p.stem for p in folder.glob(pattern) if not p.name.startswith(".")))
 
 
 def is_test(features: FeatureTable, *, fraction: float, seed: int) -> NDArray[np.bool_]:

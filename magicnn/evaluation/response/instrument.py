@@ -156,6 +156,11 @@ class InstrumentResponse:
     differential: SensitivityCurve
     integral: SensitivityCurve
 
+    def __repr__(self) -> str:
+        low, high = self.zenith_deg
+        kinds = ", ".join(self.kinds)
+        return f"InstrumentResponse({self.method}, zenith {low:g} to {high:g} deg, background of {kinds})"
+
 
 MIGRATION_EDGES: Floats = np.linspace(0.0, 3.0, 61)
 """Edges of E_reco / E_true of the energy dispersion."""

@@ -18,6 +18,7 @@ from magicnn.events import SCHEMA, EventBatch, require_columns
 from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset.layout import CHUNK_EVENTS, FORMAT, VERSION, meta_from_json, open_hdf5
 from magicnn.io.eventset.writer import EventSetWriter
+from magicnn.summary import brief_thrown, column_table, event_lines, html_page, some_names, thrown_lines, written_lines
 
 __all__ = ["EventSet", "EventSetWriter"]
 
@@ -234,9 +235,21 @@ class EventSet:
         kind = self.meta.particle or "real"
         telescopes = "+".join(self.meta.telescopes)
         return (
-            f"EventSet({str(self.path)!r}: {self._n_events} {kind} events of {self.meta.production!r}, {telescopes}, "
-            f"{self.meta.camera.name}, {len(self.column_names)} columns)"
+            f"EventSet({str(self.path)!r}: {self._n_events} {kind} events of {self.meta.production!r}"
+            f"{brief_thrown(self.meta.generated)}, {telescopes}, {self.meta.camera.name}, "
+            f"{len(self.column_names)} columns)"
         )
+
+    def _repr_html_(self) -> str:
+        meta = self.meta
+        lines = [
+            ("file", str(self.path)),
+            *event_lines(meta),
+            *thrown_lines(meta.generated),
+            ("source files", some_names(meta.source_files)),
+            *written_lines(meta.provenance),
+        ]
+        return html_page(f"EventSet: {len(self)} events", lines, column_table(self.column_names, SCHEMA))
 
     def _file(self) -> h5py.File:
         if self._handle is not None and self._pid != os.getpid():
