@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from magicnn.hdf5 import created, opened, write_columns
 from magicnn.runs import provenance
 from magicnn.summary import column_table, html_page, range_lines, span, thrown_lines
 
-__all__ = ["PREDICTION_COLUMNS", "PredictionTable", "load_predictions"]
+__all__ = ["PREDICTION_COLUMNS", "PredictionTable", "join_predictions", "load_predictions"]
 
 _FORMAT = "magicnn predictions"
 _VERSION = 1
@@ -149,6 +149,39 @@ class PredictionTable:
         ]
         title = f"PredictionTable of {self.method}: {len(self)} events"
         return html_page(title, lines, column_table(self.columns, PREDICTION_COLUMNS))
+
+
+def join_predictions(tables: Sequence[PredictionTable]) -> PredictionTable:
+    """Put tables of one method for several files of real events together.
+
+    Parameters
+    ----------
+    tables : sequence of PredictionTable
+        One or more, without truth.
+
+    Returns
+    -------
+    PredictionTable
+        Rows in the order of the tables; columns that all of them have.
+
+    Raises
+    ------
+    InputError
+        There are no tables, methods or kinds of events are mixed, or an event is in two tables.
+    """
+    kinds = {(t.method, t.particle) for t in tables}
+    if len(kinds) != 1 or (kind := next(iter(kinds)))[1] is not None:
+        raise InputError(f"expected predictions of one method for real events, got {sorted(map(str, kinds)) or 'none'}")
+    shared = [name for name in tables[0].columns if all(name in t for t in tables)]
+    columns = {name: np.concatenate([t[name] for t in tables]) for name in shared}
+    events, counts = np.unique(np.stack([columns["run_id"], columns["event_id"]]), axis=1, return_counts=True)
+    if len(tables) > 1 and np.any(counts > 1):
+        run, event = events[:, counts > 1][:, 0]
+        raise InputError(
+            f"event {event} of run {run} is in two prediction files of {kind[0]}; of the same real events give one per "
+            "method"
+        )
+    return PredictionTable(kind[0], columns, meta=tables[0].meta)
 
 
 def load_predictions(path: Path | str) -> PredictionTable:

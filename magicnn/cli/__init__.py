@@ -27,6 +27,7 @@ from magicnn.cli.predict import predict
 from magicnn.cli.report import report
 from magicnn.cli.run import run
 from magicnn.cli.simulate import simulate
+from magicnn.cli.source import signal as signal_command
 from magicnn.cli.train import train
 from magicnn.errors import InputError, MagicnnError
 
@@ -112,8 +113,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-for _command in (simulate, convert, info, train, baseline, predict, evaluate, irf, report, export, run):
-    app.command()(_guarded(_command))
+for _command in (simulate, convert, info, train, baseline, predict, evaluate, irf, signal_command, report, export, run):
+    app.command(_command.__name__)(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
 bench.command("features")(_guarded(bench_features))
 bench.command("read")(_guarded(bench_read))

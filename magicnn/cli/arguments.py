@@ -9,10 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from magicnn.evaluation.source import SignalSettings
     from magicnn.images.features import FeatureTable
     from magicnn.io.base import Reader
+    from magicnn.predictions import PredictionTable
 
-__all__ = ["load_features", "named_pairs", "number_ranges", "require_distinct", "require_event_set_name"]
+__all__ = [
+    "load_features",
+    "named_pairs",
+    "number_ranges",
+    "real_and_simulated",
+    "require_distinct",
+    "require_event_set_name",
+    "signal_settings",
+]
 
 _EVENT_SET_SUFFIXES = (".h5", ".hdf5")
 
@@ -73,6 +83,60 @@ def named_pairs(given: Sequence[str], *, option: str) -> dict[str, str]:
             raise ConfigError(f"{option} {text}: expected NAME=OTHER, such as LUT=forest")
         pairs[name] = other
     return pairs
+
+
+def real_and_simulated(
+    tables: Sequence[PredictionTable],
+) -> tuple[dict[str, PredictionTable], dict[str, list[PredictionTable]]]:
+    """Sort tables by method: those of real events, put together, and those of simulated ones.
+
+    Raises
+    ------
+    InputError
+        A real event is given twice, or the methods do not have the same real events in the same order.
+    """
+    from magicnn.errors import InputError
+    from magicnn.predictions import join_predictions
+
+    simulated: dict[str, list[PredictionTable]] = {}
+    parts: dict[str, list[PredictionTable]] = {}
+    for table in tables:
+        (parts if table.particle is None else simulated).setdefault(table.method, []).append(table)
+    real = {method: join_predictions(mine) for method, mine in parts.items()}
+    for method, table in real.items():
+        first = next(iter(real.values()))
+        if not all(np.array_equal(table[n], first[n]) for n in ("run_id", "event_id")):
+            raise InputError(f"real events: {method} and {first.method} are not of the same events in the same order")
+    return real, simulated
+
+
+def signal_settings(
+    config: Path | None, overrides: Sequence[str], *, source: str | None, name: str | None = None
+) -> SignalSettings:
+    """Read how a source is looked for: from a file, ``KEY=VALUE``, and its place written as ``RA,DEC``.
+
+    Raises
+    ------
+    ConfigError
+        The place or a setting is wrong, or there is no place.
+    """
+    from magicnn.config import apply_overrides, read_yaml, validate_settings
+    from magicnn.errors import ConfigError
+    from magicnn.evaluation.source import SignalSettings
+
+    more = list(overrides)
+    if source is not None:
+        try:
+            ra, dec = (float(part) for part in source.split(","))
+        except ValueError as error:
+            raise ConfigError(f"--source {source}: expected RA,DEC in degrees, such as 83.6333,22.0144") from error
+        more += [f"source.ra_deg={ra}", f"source.dec_deg={dec}"]
+    values = apply_overrides(read_yaml(config, SignalSettings) if config else {}, more)
+    if name is not None:
+        values["source"] = {**values.get("source", {}), "name": name}
+    if "source" not in values:
+        raise ConfigError("no source: give --source RA,DEC, or --set source.x_deg=0.4 --set source.y_deg=0")
+    return validate_settings(SignalSettings, values, where=str(config or "signal settings"))
 
 
 def require_event_set_name(output: Path) -> None:

@@ -11,6 +11,7 @@ import typer
 from magicnn.errors import InputError
 
 if TYPE_CHECKING:
+    from magicnn.evaluation.source import SignalSettings
     from magicnn.predictions import PredictionTable
     from magicnn.report.inputs import RealEvents
 
@@ -33,6 +34,14 @@ def report(
     cut_flow: Annotated[
         Path | None, typer.Option(help="JSON file: event set to stage to number of events left.")
     ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="RA,DEC", help="Source that the real events are of, deg (J2000): shows its signal."),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of `magicnn signal`, repeatable."),
+    ] = None,
     compare: Annotated[
         bool,
         typer.Option("--compare", help="Put runs side by side: run directories, reports, or metrics.json files."),
@@ -41,22 +50,21 @@ def report(
 ) -> None:
     """Write one page with the verdict, figures, tables and definitions, and the metrics and figures beside it."""
     if compare:
-        if history or cut_flow:
-            raise typer.BadParameter("--history and --cut-flow are of one run and do not go with --compare")
+        if history or cut_flow or source or set_:
+            raise typer.BadParameter("--history, --cut-flow, --source and --set are of one run, not for --compare")
         _compare([metrics, *predictions], output, title, dry_run=dry_run)
         return
     import csv
 
+    from magicnn.cli.arguments import real_and_simulated, signal_settings
     from magicnn.evaluation import MetricsTable
     from magicnn.io import load_predictions
     from magicnn.report.page import ReportInputs, build_report
     from magicnn.runs import provenance, read_json
 
     numbers = MetricsTable.load(metrics)
-    tables: dict[str, list[PredictionTable]] = {}
-    for path in predictions:
-        table = load_predictions(path)
-        tables.setdefault(table.method, []).append(table)
+    search = signal_settings(None, set_ or (), source=source) if source or set_ else None
+    tables = [load_predictions(path) for path in predictions]
     histories = {}
     for path in history or []:
         try:
@@ -72,18 +80,15 @@ def report(
         raise InputError(f"{cut_flow}: expected event sets, each with the number of events after its stages")
     if dry_run:
         typer.echo(f"{output / 'index.html'} from {numbers!r}")
-        for many in tables.values():
-            for table in many:
-                typer.echo(f"{table!r}")
+        for table in tables:
+            typer.echo(f"{table!r}")
         return
-    real = {m: [t for t in many if t.particle is None] for m, many in tables.items()}
-    if any(len(many) > 1 for many in real.values()):
-        raise InputError("several prediction files of real events by one method; give one per method")
+    real, simulated = real_and_simulated(tables)
     inputs = ReportInputs(
         title=title,
         metrics=numbers,
-        predictions={m: kept for m, many in tables.items() if (kept := [t for t in many if t.particle is not None])},
-        real=_real({m: many[0] for m, many in real.items() if many}),
+        predictions=simulated,
+        real=_real(real, simulated, search),
         histories=histories,
         cut_flow=flow,
         provenance=provenance(),
@@ -91,19 +96,23 @@ def report(
     typer.echo(build_report(inputs, output))
 
 
-def _real(predictions: Mapping[str, PredictionTable]) -> RealEvents | None:
-    """Real events that methods judged; None when there are none."""
-    import numpy as np
-
+def _real(
+    real: Mapping[str, PredictionTable],
+    simulated: Mapping[str, Sequence[PredictionTable]],
+    search: SignalSettings | None,
+) -> RealEvents | None:
+    """Real events that methods judged, with their signal; None when there are none."""
+    from magicnn.evaluation.signal import find_signals
     from magicnn.report.inputs import RealEvents
 
-    if not predictions:
+    if not real:
+        if search is not None:
+            raise InputError("a source is given, but none of the prediction files is of real events")
         return None
-    first = next(iter(predictions.values()))
-    for method, table in predictions.items():
-        if not np.array_equal(table["event_id"], first["event_id"]):
-            raise InputError(f"real events: {method} and {first.method} are not of the same events in the same order")
-    return RealEvents(f"{len(first)} events.", predictions)
+    description = f"{len(next(iter(real.values())))} events."
+    if search is None:
+        return RealEvents(description, real)
+    return RealEvents(description, real, source=search.source.label, signals=find_signals(real, simulated, search))
 
 
 def _compare(paths: Sequence[Path], output: Path, title: str, *, dry_run: bool) -> None:

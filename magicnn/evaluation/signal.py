@@ -2,61 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
 
-from magicnn.array import SITE, camera_from_sky, separation_deg
-from magicnn.config import Settings
+from magicnn.array import camera_from_sky
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import in_range
-from magicnn.evaluation.response.events import ResponseEvents, kind_of
+from magicnn.evaluation.response.events import with_gammaness
+from magicnn.evaluation.source import SignalSettings, gammaness_cut
 from magicnn.predictions import PredictionTable
 
 __all__ = [
     "Signal",
-    "SignalSettings",
     "find_signal",
-    "gammaness_cut",
+    "find_signals",
     "li_ma_significance",
     "off_positions",
-    "source_in_camera",
 ]
 
 Floats = NDArray[np.float64]
 
-_BEHIND_DEG = 90.0
+_LOG = logging.getLogger(__name__)
 
-
-class SignalSettings(Settings):
-    """How a source is looked for in real data."""
-
-    settings_of: ClassVar[str] = "the search for a signal"
-
-    gammaness_cut: float | None = Field(
-        default=None,
-        ge=0.0,
-        le=1.0,
-        description="gammaness from which on events are kept; from gamma_efficiency if null",
-    )
-    gamma_efficiency: float = Field(
-        default=0.8,
-        gt=0.0,
-        lt=1.0,
-        description="share of the simulated gammas, weighted to the Crab Nebula's spectrum, that the cut keeps",
-    )
-    theta2_cut_deg2: float = Field(
-        default=0.02, gt=0.0, description="circle around the source and the off positions: squared angle, deg2"
-    )
-    n_off: int = Field(default=3, ge=1, description="off regions, at the source's distance to the pointing")
-    min_energy_gev: float = Field(default=0.0, ge=0.0, description="lowest estimated energy, GeV")
-    max_energy_gev: float = Field(
-        default=float("inf"), gt=0.0, description="estimated energy that events are below, GeV"
-    )
+_NS_PER_HOUR = 3.6e12
 
 
 def li_ma_significance(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike) -> Floats:
@@ -89,58 +63,6 @@ def li_ma_significance(n_on: ArrayLike, n_off: ArrayLike, alpha: ArrayLike) -> F
     return significance
 
 
-def source_in_camera(table: PredictionTable, ra_deg: float, dec_deg: float) -> tuple[Floats, Floats]:
-    """Place of a source in the camera, event by event.
-
-    Parameters
-    ----------
-    table : PredictionTable
-        Real events with the pointing both on the sky and in the local frame.
-    ra_deg, dec_deg : float
-        The source, in the frame of the pointing's right ascension and declination.
-
-    Returns
-    -------
-    x_deg, y_deg : float64 arrays, [N]
-        Camera frame (see `magicnn.array`).
-
-    Raises
-    ------
-    InputError
-        The pointing on the sky is not known, or the source is more than 90 deg away from it.
-
-    Notes
-    -----
-    The source's distance and position angle to the pointing are turned by the angle between north and up. That is exact
-    when the pole stands where right ascension and declination say; its precession since 2000 turns the field by less
-    than 0.2 deg, 0.0015 deg at an offset of 0.4 deg.
-    """
-    names = ("pointing_ra_deg", "pointing_dec_deg")
-    if any(name not in table for name in names):
-        raise InputError(
-            f"{table.method}: the pointing of the events on the sky is not known (columns {' and '.join(names)}); "
-            "give the source by its offset in the camera"
-        )
-    # declination and right ascension are to each other as altitude and azimuth, but right ascension grows to the east
-    pointing = 90.0 - table["pointing_dec_deg"], table["pointing_ra_deg"]
-    away = separation_deg(*pointing, 90.0 - dec_deg, ra_deg)
-    if len(table) and not np.nanmax(away) < _BEHIND_DEG:
-        raise InputError(
-            f"{table.method}: the source at right ascension {ra_deg:g}, declination {dec_deg:g} deg is up to "
-            f"{np.nanmax(away):.0f} deg away from the pointing: another source?"
-        )
-    north, east = camera_from_sky(np.float64(90.0 - dec_deg), np.float64(ra_deg), *pointing)
-    local = table["pointing_zenith_deg"], table["pointing_azimuth_deg"]
-    pole_x, pole_y = camera_from_sky(np.float64(90.0 - SITE.latitude_deg), np.float64(0.0), *local)
-    behind = separation_deg(*local, 90.0 - SITE.latitude_deg, 0.0) >= _BEHIND_DEG
-    if np.any(behind):
-        raise InputError(f"{table.method}: pointings more than 90 deg away from the celestial pole are not supported")
-    length = np.hypot(pole_x, pole_y)
-    cos, sin = pole_x / length, pole_y / length
-    # who looks up with north ahead has the east at the left, and larger azimuths at the right
-    return north * cos + east * sin, north * sin - east * cos
-
-
 def off_positions(x_deg: ArrayLike, y_deg: ArrayLike, n_off: int) -> tuple[Floats, Floats]:
     """Places at the source's distance to the centre of the camera, evenly around it.
 
@@ -162,7 +84,7 @@ def off_positions(x_deg: ArrayLike, y_deg: ArrayLike, n_off: int) -> tuple[Float
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Events that passed the cuts, by their squared angles to the source and to the off positions, in order of time.
+    """Events that passed the cuts: squared angles to the source and to the off positions, runs in order of time.
 
     Attributes
     ----------
@@ -229,6 +151,16 @@ class Signal:
         on, off = (np.cumsum(counts) for counts in self._inside())
         return li_ma_significance(on, off, self.alpha)
 
+    def elapsed_hours(self) -> Floats:
+        """Time of every event since the first one, [K], gaps between runs left out; 0 where times are not known."""
+        elapsed, before = np.zeros(len(self.run_id)), 0.0
+        for run in dict.fromkeys(self.run_id.tolist()):
+            mine = self.run_id == run
+            since = (self.time_utc_ns[mine] - self.time_utc_ns[mine].min()) / _NS_PER_HOUR
+            elapsed[mine] = before + since
+            before += float(since.max())
+        return elapsed
+
     def by_run(self) -> list[tuple[int, int, int]]:
         """Return run number, on and off counts of every run."""
         on, off = self._inside()
@@ -243,48 +175,12 @@ class Signal:
         return (self.theta2_on_deg2 < cut).astype(np.int64), (self.theta2_off_deg2 < cut).sum(axis=1)
 
 
-def gammaness_cut(gammas: Sequence[PredictionTable], efficiency: float) -> float:
-    """Gammaness that a share of the simulated gammas of the Crab Nebula is above.
-
-    Parameters
-    ----------
-    gammas : sequence of PredictionTable
-        Predictions of one method; those for gammas of a point source are used, as far as they pass its quality cuts.
-    efficiency : float
-        Share that is kept.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    InputError
-        There are no gammas of a point source with a gammaness.
-    """
-    mine = [t for t in gammas if kind_of(t) == "gamma" and len(t)]
-    found = []
-    for table in mine:
-        zenith = table["pointing_zenith_deg"]
-        events = ResponseEvents.of([table], (float(np.min(zenith)), float(np.nextafter(np.max(zenith), np.inf))))
-        good = np.isfinite(events.gammaness) & (events.level == events.level.max(initial=0))
-        found.append(np.stack([events.gammaness, events.rates_hz()])[:, good])
-    score, rate = np.concatenate(found, axis=1) if found else np.empty((2, 0))
-    if not len(score) or not rate.sum() > 0.0:
-        raise InputError(
-            "cut on gammaness: predictions for simulated gammas of a point source with a gammaness are needed to find "
-            "it; give them, or set gammaness_cut"
-        )
-    order = np.argsort(score)
-    share = np.cumsum(rate[order])
-    return float(score[order][min(int(np.searchsorted(share, (1.0 - efficiency) * share[-1])), len(order) - 1)])
-
-
 def find_signal(
     table: PredictionTable,
-    source_deg: tuple[ArrayLike, ArrayLike],
     cut: float,
-    settings: SignalSettings | None = None,
+    settings: SignalSettings,
+    *,
+    source_deg: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Signal:
     """Count events around a source and around off positions.
 
@@ -292,12 +188,12 @@ def find_signal(
     ----------
     table : PredictionTable
         Events with gammaness, energy, direction and pointing, real ones or simulated ones that stand for them.
-    source_deg : (array_like, array_like), [N] or scalars
-        Place of the source in the camera, x and y, such as `source_in_camera` gives.
     cut : float
         Gammaness from which on events are kept.
-    settings : SignalSettings, optional
-        Circle, off regions, energies.
+    settings : SignalSettings
+        Source, circle, off regions, energies.
+    source_deg : (array_like, array_like), [N] or scalars, optional
+        Place of the source in the camera, x and y, instead of that of the settings.
 
     Returns
     -------
@@ -315,12 +211,12 @@ def find_signal(
     agree as far as the acceptance depends on that distance only; what depends on the direction in the camera is
     evened out by the positions of the wobble.
     """
-    settings = settings or SignalSettings()
     needed = ("gammaness", "reco_zenith_deg", "reco_azimuth_deg", "pointing_zenith_deg", "pointing_azimuth_deg")
     missing = [n for n in needed if n not in table or not np.isfinite(table[n]).any()]
     if missing and len(table):
         raise InputError(f"{table.method}: a signal cannot be looked for without {', '.join(missing)}")
-    source = tuple(np.broadcast_to(np.asarray(v, dtype=np.float64), (len(table),)) for v in source_deg)
+    place = source_deg or settings.source.in_camera(table)
+    source = tuple(np.broadcast_to(np.asarray(v, dtype=np.float64), (len(table),)) for v in place)
     direction = [np.asarray(table[n], dtype=np.float64) for n in needed[1:]]
     x, y = camera_from_sky(*direction)
     judged = np.isfinite(table["gammaness"]) & np.isfinite(x)
@@ -331,7 +227,7 @@ def find_signal(
     largest = _free_theta2(table.method, np.hypot(*source), settings)
     time = table["time_utc_ns"] if "time_utc_ns" in table else np.zeros(len(table), dtype=np.int64)
     rows = np.flatnonzero(kept)
-    rows = rows[np.lexsort((table["event_id"][rows], time[rows]))]
+    rows = rows[_by_time(table["run_id"][rows], time[rows], table["event_id"][rows])]
     off_x, off_y = off_positions(source[0][rows], source[1][rows], settings.n_off)
     return Signal(
         method=table.method,
@@ -344,6 +240,61 @@ def find_signal(
         largest_theta2_deg2=largest,
         n_judged=int(judged.sum()),
     )
+
+
+def find_signals(
+    real: Mapping[str, PredictionTable],
+    simulated: Mapping[str, Sequence[PredictionTable]],
+    settings: SignalSettings,
+    *,
+    gammaness_of: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Signal, ...]:
+    """Look for a source with every method that can tell gammas from hadrons.
+
+    Parameters
+    ----------
+    real : mapping of method to PredictionTable
+        Real events.
+    simulated : mapping of method to sequence of PredictionTable
+        Simulated events, from which the cut on the gammaness is found where the settings do not give it.
+    settings : SignalSettings
+        Source and cuts.
+    gammaness_of : mapping of str to str
+        Methods whose gammaness is used by one that has none.
+
+    Returns
+    -------
+    tuple of Signal
+        One per method with gammaness and directions; why others are left out is logged.
+
+    Raises
+    ------
+    InputError
+        As `source_in_camera`, `gammaness_cut` and `find_signal` raise.
+    """
+    found = []
+    for method, table in real.items():
+        partner = gammaness_of.get(method, "")
+        mine = with_gammaness(table, [real[partner]] if partner in real else [])
+        lacking = [n for n in ("gammaness", "reco_zenith_deg") if n not in mine or not np.isfinite(mine[n]).any()]
+        if lacking:
+            _LOG.warning("%s: not used for the signal, it gives no %s", method, " and no ".join(lacking))
+            continue
+        cut = settings.gammaness_cut
+        if cut is None:
+            gammas = [with_gammaness(t, simulated.get(partner, ())) for t in simulated.get(method, ())]
+            cut = gammaness_cut(gammas, settings.gamma_efficiency)
+        found.append(find_signal(mine, cut, settings))
+    return tuple(found)
+
+
+def _by_time(run: NDArray[np.int64], time: NDArray[np.int64], event: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Order of events: run after run as they began, within a run by time."""
+    runs, index = np.unique(run, return_inverse=True)
+    start = np.full(len(runs), np.iinfo(np.int64).max)
+    np.minimum.at(start, index, time)
+    order: NDArray[np.int64] = np.lexsort((event, time, run, start[index]))
+    return order
 
 
 def _free_theta2(method: str, offset_deg: Floats, settings: SignalSettings) -> float:

@@ -200,7 +200,7 @@ def comparison_stages(
             "write the report",
             partial(write_report, settings, layout, names, REAL if with_real else None, before),
             (layout.report / "index.html",),
-            {"title": settings.title},
+            {"title": settings.title, "signal": plain["signal"] if with_real else None},
             before,
             is_cheap=True,
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.evaluation.metrics_table import MetricsTable
+from magicnn.evaluation.signal import find_signals
 from magicnn.events import EventBatch
 from magicnn.images.cleaning import clean
 from magicnn.images.features import FeatureTable
@@ -21,7 +22,7 @@ from magicnn.pipeline.layout import RunLayout, is_test
 from magicnn.pipeline.settings import ComparisonSettings
 from magicnn.pipeline.stages import stage_counts
 from magicnn.pipeline.work import methods_of
-from magicnn.predictions import load_predictions
+from magicnn.predictions import PredictionTable, load_predictions
 from magicnn.readout import Readout, readout_difference
 from magicnn.report.event_figures import event_caption
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
@@ -58,10 +59,11 @@ def write_report(
         Counts, for the record of the stage.
     """
     counts = stage_counts(layout.root, stages)
+    predictions = {m: [load_predictions(layout.predictions(m, n)) for n in names] for m in methods_of(settings)}
     inputs = ReportInputs(
         title=settings.title,
         metrics=MetricsTable.load(layout.report / "metrics.json"),
-        predictions={m: [load_predictions(layout.predictions(m, n)) for n in names] for m in methods_of(settings)},
+        predictions=predictions,
         histories={
             title: _history(layout.models / f"{task}.history.csv")
             for task, title in (("classifier", "gamma/hadron network"), ("energy", "energy network"))
@@ -69,7 +71,7 @@ def write_report(
         cut_flow={name: _cut_flow(counts, name) for name in names},
         examples=_examples(settings, layout, names),
         pictures={_LOOKUP: picture} if (picture := layout.models / "lookup.png").is_file() else {},
-        real=_real_events(settings, layout, real) if real else None,
+        real=_real_events(settings, layout, real, predictions) if real else None,
         settings=settings.model_dump(mode="json"),
         provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
         notes=_notes(settings, layout, names, real),
@@ -170,7 +172,12 @@ def _cleaned(settings: ComparisonSettings, batch: EventBatch) -> NDArray[np.bool
     return clean(batch.charge, batch.time, batch.meta.camera, settings.features.cleaning)
 
 
-def _real_events(settings: ComparisonSettings, layout: RunLayout, name: str) -> RealEvents:
+def _real_events(
+    settings: ComparisonSettings,
+    layout: RunLayout,
+    name: str,
+    simulated: Mapping[str, Sequence[PredictionTable]],
+) -> RealEvents:
     features = FeatureTable.load(layout.features(name))
     size = np.nan_to_num(np.min(features["size_pe"], axis=1))
     brightest = np.sort(np.argsort(-size, kind="stable")[:3])
@@ -178,9 +185,13 @@ def _real_events(settings: ComparisonSettings, layout: RunLayout, name: str) -> 
     meta = features.meta
     date = np.datetime64(int(features["time_utc_ns"].min()), "ns").astype("datetime64[s]")
     runs = ", ".join(str(run) for run in np.unique(features["run_id"]))
+    predictions = {m: load_predictions(layout.predictions(m, name)) for m in methods_of(settings)}
+    found = settings.signal
     return RealEvents(
         description=f"{meta.production}, run {runs}, from {date} UTC, {len(features)} stereo events",
-        predictions={m: load_predictions(layout.predictions(m, name)) for m in methods_of(settings)},
+        predictions=predictions,
         examples=examples,
         files=tuple(Path(f).name for f in meta.source_files),
+        source=found.source.label if found else "",
+        signals=find_signals(predictions, simulated, found) if found else (),
     )

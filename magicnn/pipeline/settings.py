@@ -12,6 +12,7 @@ from magicnn.baselines.suite import BaselineSettings
 from magicnn.config import Settings, apply_overrides, read_yaml, validate_settings
 from magicnn.errors import ConfigError, nearest_names
 from magicnn.evaluation.settings import EvaluationSettings
+from magicnn.evaluation.source import SignalSettings
 from magicnn.images.features import FeatureSettings
 from magicnn.images.quality import QualitySettings
 from magicnn.nn.settings import ModelSettings, PredictSettings
@@ -67,6 +68,8 @@ class ComparisonSettings(Settings):
     """How networks are applied."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Bins, cuts and bootstrap."""
+    signal: SignalSettings | None = None
+    """Source that the real events are of, and how it is looked for; nothing is looked for without."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import PUBLISHED_ZENITH_BINS_DEG, Range
 from magicnn.evaluation.samples import Role, Sample
-from magicnn.predictions import PredictionTable
 from magicnn.report import plots
 from magicnn.report.drawing import Drawn, Panel, draw, draw_together, embedded
 from magicnn.report.inputs import ReportInputs
-from magicnn.report.real_plots import real_histograms
 from magicnn.report.tables import range_label
 from magicnn.report.truth_plots import migration_matrix, reliability_curves
 
@@ -29,15 +26,9 @@ __all__ = [
     "gammaness_methods",
     "picture_figures",
     "range_figures",
-    "real_figures",
     "training_figures",
     "truth_figures",
 ]
-
-Floats = NDArray[np.float64]
-
-_N_REAL_BINS = 20
-_ZENITH_MARGIN_DEG = 5.0
 
 
 def energy_methods(inputs: ReportInputs) -> list[str]:
@@ -203,52 +194,3 @@ def picture_figures(inputs: ReportInputs, folder: Path) -> list[Drawn]:
             raise InputError(f"{path}: the picture cannot be copied to {copied} ({error.strerror})") from error
         shown.append(embedded(copied, title=caption, caption=caption))
     return shown
-
-
-def real_figures(inputs: ReportInputs, samples: Mapping[Role, Sample], folder: Path) -> list[Drawn]:
-    """Draw gammaness and estimated energy of real events beside those of simulated protons, method by method."""
-    if inputs.real is None:
-        return []
-    real = {
-        m: t.select(t["is_valid"].astype(bool)) if "is_valid" in t else t for m, t in inputs.real.predictions.items()
-    }
-    proton = _protons_like(real, samples["proton"])
-    shown = []
-    for name, title, edges, able in (
-        ("gammaness", "Gammaness", np.linspace(0.0, 1.0, _N_REAL_BINS + 1), gammaness_methods(inputs)),
-        ("reco_energy_gev", "Estimated energy", np.geomspace(40.0, 20000.0, _N_REAL_BINS + 1), energy_methods(inputs)),
-    ):
-        methods = [m for m in able or real if m in real and name in real[m] and np.isfinite(real[m][name]).any()]
-        if not methods:
-            continue
-        both = [m for m in methods if proton.has(m, name)]
-        judged = proton.select(proton.judged(both, name)) if both else proton
-        simulated = {m: judged.predictions[m][name] for m in both}
-        measured = {m: real[m][name][np.isfinite(real[m][name])] for m in methods}
-        caption = (
-            f"{title}: {max(map(len, measured.values()))} real events (full)"
-            + (f" and {len(judged)} simulated protons (dashed)" if both else "")
-            + ". Bands: statistical."
-        )
-
-        def draw_both(
-            ax: Axes,
-            measured: Mapping[str, Floats] = measured,
-            simulated: Mapping[str, Floats] = simulated,
-            weights: Floats = judged.class_weight,
-            edges: Floats = edges,
-            title: str = title,
-        ) -> None:
-            real_histograms(measured, simulated, weights, edges, label=title, ax=ax)
-
-        shown.append(draw(Panel(f"real_{name}", caption, draw_both), folder))
-    return shown
-
-
-def _protons_like(real: Mapping[str, PredictionTable], proton: Sample) -> Sample:
-    """Return simulated protons of the zenith distances of the real events, all of them when these are not known."""
-    zenith = [t["pointing_zenith_deg"] for t in real.values() if "pointing_zenith_deg" in t and len(t)]
-    if not zenith:
-        return proton
-    low, high = float(np.nanmin(zenith[0])), float(np.nanmax(zenith[0]))
-    return proton.in_zenith((low - _ZENITH_MARGIN_DEG, high + _ZENITH_MARGIN_DEG))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.evaluation.metrics_table import MetricsTable
+from magicnn.evaluation.signal import Signal
 from magicnn.events import EventBatch
 from magicnn.predictions import PredictionTable
 
@@ -68,12 +69,18 @@ class RealEvents:
         Some of them to look at.
     files : tuple of str
         Names of the files they come from.
+    source : str
+        Name or place of the source that signals are of.
+    signals : tuple of Signal
+        The source against off regions, one entry per method that can tell.
     """
 
     description: str
     predictions: Mapping[str, PredictionTable]
     examples: ExampleImages | None = None
     files: tuple[str, ...] = ()
+    source: str = ""
+    signals: tuple[Signal, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from magicnn.report import figures, tables
 from magicnn.report.event_figures import event_figures
 from magicnn.report.html import write_page
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
+from magicnn.report.real_section import real_values
 from magicnn.report.style import colour_property, method_colours
-from magicnn.report.table_data import cut_flow_ecsv, metrics_ecsv, real_ecsv, with_file
+from magicnn.report.table_data import cut_flow_ecsv, metrics_ecsv, with_file
 
 __all__ = ["ExampleImages", "RealEvents", "ReportInputs", "build_report"]
 
@@ -66,7 +67,6 @@ def _write(inputs: ReportInputs, root: Path) -> None:
         for z in PUBLISHED_ZENITH_BINS_DEG
         if z in judged and inputs.metrics.select(task="energy", zenith_deg=z)
     ]
-    real = inputs.real
     write_page(
         root / "index.html",
         "report.html",
@@ -85,10 +85,7 @@ def _write(inputs: ReportInputs, root: Path) -> None:
         pictures=figures.picture_figures(inputs, folder),
         cut_flow=with_file(tables.cut_flow_table(inputs), beside, "cut_flow", cut_flow_ecsv(inputs)),
         generated=tables.generated_table(inputs),
-        real=real,
-        real_table=with_file(tables.real_table(inputs), beside, "real_events", real_ecsv(inputs)),
-        real_figures=figures.real_figures(inputs, samples, folder),
-        real_events=event_figures(real.examples, name="real", folder=folder) if real and real.examples else [],
+        **real_values(inputs.real, samples["proton"], root),
         definitions=METRICS,
         evaluation=inputs.metrics.settings,
         settings=_pretty(inputs.settings),

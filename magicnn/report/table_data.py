@@ -7,7 +7,7 @@ from pathlib import Path
 
 from magicnn.evaluation.binning import Range
 from magicnn.evaluation.metrics_table import MetricsTable, write_ecsv
-from magicnn.report.inputs import ReportInputs
+from magicnn.report.inputs import RealEvents, ReportInputs
 from magicnn.report.tables import TextTable
 from magicnn.runs import atomic_path
 
@@ -25,6 +25,8 @@ _REAL = {
     "gammaness": ("float64", "", "1 for gammas; nan where the method cannot judge"),
     "reco_energy_gev": ("float64", "GeV", "estimated energy; nan where the method cannot judge"),
 }
+
+_MOST_REAL = 10_000
 
 
 def with_file(table: TextTable, folder: Path, name: str, ecsv: str) -> TextTable:
@@ -51,11 +53,11 @@ def cut_flow_ecsv(inputs: ReportInputs) -> str:
     return write_ecsv(_CUT_FLOW, rows, meta={"table": "events left after each stage"})
 
 
-def real_ecsv(inputs: ReportInputs) -> str:
-    """Return what every method says of every real event as ECSV text."""
+def real_ecsv(real: RealEvents) -> str:
+    """Return what every method says of real events, the first ten thousand of them, as ECSV text."""
     rows = [
         {"method": method, **{n: table[n][k].item() if n in table else None for n in _REAL if n != "method"}}
-        for method, table in (inputs.real.predictions.items() if inputs.real else ())
-        for k in range(len(table))
+        for method, table in real.predictions.items()
+        for k in range(min(len(table), _MOST_REAL))
     ]
     return write_ecsv(_REAL, rows, meta={"table": "real events"})

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from magicnn.evaluation.binning import Range
 from magicnn.evaluation.metrics_table import MetricRow, MetricsTable
 from magicnn.evaluation.verdict import CLEAR_SIGMA, better_by, comparison_of, error_digits
-from magicnn.report.inputs import ReportInputs
+from magicnn.report.inputs import RealEvents, ReportInputs
 
 __all__ = [
     "TextTable",
@@ -230,11 +230,11 @@ def generated_table(inputs: ReportInputs) -> TextTable:
     return TextTable(header, tuple(dict.fromkeys(rows)), "What was thrown for the test events, and how many remained.")
 
 
-def real_table(inputs: ReportInputs) -> TextTable:
-    """Return gammaness and energy of every real event by every method."""
-    if inputs.real is None or not inputs.real.predictions:
+def real_table(real: RealEvents) -> TextTable:
+    """Return gammaness and energy of real events by every method."""
+    if not real.predictions:
         return TextTable((), (), "")
-    tables = inputs.real.predictions
+    tables = real.predictions
     header, columns = ["event"], []
     first = next(iter(tables.values()))
     for method, table in tables.items():

@@ -7,19 +7,17 @@ from hypothesis import strategies as st
 
 from magicnn.array import camera_from_sky, sky_from_camera
 from magicnn.errors import InputError
-from magicnn.evaluation.signal import (
-    SignalSettings,
-    find_signal,
-    gammaness_cut,
-    li_ma_significance,
-    off_positions,
-    source_in_camera,
-)
+from magicnn.evaluation.signal import find_signal, find_signals, li_ma_significance, off_positions
+from magicnn.evaluation.source import SignalSettings, SourceSettings, gammaness_cut, source_in_camera
 from magicnn.generated import Generated
 from magicnn.predictions import PredictionTable
 
 CRAB = (83.6333, 22.0144)
 PSF_DEG = 0.06
+
+
+def looking(x, y, **values):
+    return SignalSettings(source=SourceSettings(x_deg=x, y_deg=y), **values)
 
 
 def observed(n_background, n_gamma, source, *, seed=0, method="CNN", field_deg=1.5):
@@ -80,7 +78,7 @@ def test_off_positions_are_even_and_never_at_the_source(radius, turn, n_off):
 def test_excess_is_the_number_of_gammas_that_the_cuts_keep():
     source = (0.24, -0.32)
     table = observed(40_000, 500, source, seed=1)
-    signal = find_signal(table, source, 0.5)
+    signal = find_signal(table, 0.5, looking(*source))
     kept = (table["gammaness"][-500:] >= 0.5).sum() * (1.0 - np.exp(-0.5 * 0.02 / PSF_DEG**2))
     assert signal.excess == pytest.approx(kept, abs=3.0 * signal.excess_error)
     density = (table["gammaness"][:-500] >= 0.5).sum() * 0.02 / 1.5**2
@@ -90,16 +88,21 @@ def test_excess_is_the_number_of_gammas_that_the_cuts_keep():
     assert signal.cumulated()[-1] == pytest.approx(signal.significance)
     assert sum(on for _, on, _ in signal.by_run()) == signal.n_on
     assert sum(off for _, _, off in signal.by_run()) == signal.n_off
-    assert np.all(np.diff(signal.time_utc_ns) >= 0)
+    for run in (1, 2, 3):
+        assert np.all(np.diff(signal.time_utc_ns[signal.run_id == run]) >= 0)
+    hours = signal.elapsed_hours()
+    assert np.all(np.diff(hours) >= 0.0)
+    # three runs that each last nearly as long as all of it
+    assert hours[-1] == pytest.approx(3 * 40_500e6 / 3.6e12, rel=0.01)
 
 
 @pytest.mark.parametrize("n_off", [1, 3, 5])
 def test_significance_of_pure_background_is_normal(n_off):
     """400 observations without a source: mean 0 and width 1."""
-    settings = SignalSettings(n_off=n_off, theta2_cut_deg2=0.02)
     source = (0.3, 0.2646)
+    settings = looking(*source, n_off=n_off)
     found = np.array(
-        [find_signal(observed(3000, 0, source, seed=100 + k), source, 0.4, settings).significance for k in range(400)]
+        [find_signal(observed(3000, 0, source, seed=100 + k), 0.4, settings).significance for k in range(400)]
     )
     assert abs(found.mean()) < 4.0 / np.sqrt(400)
     assert 0.88 < found.std() < 1.12
@@ -109,13 +112,13 @@ def test_significance_of_pure_background_is_normal(n_off):
 def test_energies_and_quality_select():
     table = observed(5000, 100, (0.4, 0.0))
     flags = np.arange(len(table)) % 2 == 0
-    half = find_signal(table.with_columns(is_valid=flags), (0.4, 0.0), 0.0)
+    half = find_signal(table.with_columns(is_valid=flags), 0.0, looking(0.4, 0.0))
     assert half.n_judged == flags.sum()
     low, high = (
-        find_signal(table, (0.4, 0.0), 0.0, SignalSettings(**limits))
+        find_signal(table, 0.0, looking(0.4, 0.0, **limits))
         for limits in ({"max_energy_gev": 200.0}, {"min_energy_gev": 200.0})
     )
-    everything = find_signal(table, (0.4, 0.0), 0.0)
+    everything = find_signal(table, 0.0, looking(0.4, 0.0))
     assert low.n_on + high.n_on == everything.n_on
     assert low.n_off + high.n_off == everything.n_off
 
@@ -189,15 +192,35 @@ def test_cut_keeps_the_share_of_simulated_gammas():
         gammaness_cut([real], 0.8)
 
 
+def test_lookup_tables_take_the_gammaness_of_the_forest():
+    table = observed(3000, 300, (0.4, 0.0), method="forest")
+    without = PredictionTable("LUT", {n: v for n, v in table.columns.items() if n != "gammaness"})
+    real, settings = {"forest": table, "LUT": without}, looking(0.4, 0.0, gammaness_cut=0.5)
+    alone = find_signals(real, {}, settings)
+    assert [s.method for s in alone] == ["forest"]
+    both = find_signals(real, {}, settings, gammaness_of={"LUT": "forest"})
+    assert both[1].method == "LUT"
+    assert both[1].n_on == both[0].n_on > 0
+
+
+def test_a_source_is_on_the_sky_or_in_the_camera():
+    assert SourceSettings(name="Crab Nebula", ra_deg=83.6, dec_deg=22.0).label == "Crab Nebula"
+    assert "22°" in SourceSettings(ra_deg=83.6, dec_deg=22.0).label
+    assert looking(0.4, 0.0).source.label == "(0.4°, 0°) in the camera"
+    for wrong in ({}, {"ra_deg": 3.0}, {"ra_deg": 3.0, "dec_deg": 1.0, "x_deg": 0.0, "y_deg": 0.4}):
+        with pytest.raises(ValueError, match="either ra_deg and dec_deg or x_deg and y_deg"):
+            SourceSettings(**wrong)
+
+
 def test_mistakes_are_said():
     table = observed(100, 0, (0.4, 0.0))
     with pytest.raises(InputError, match=r"only 0\.05 deg away from the pointing"):
-        find_signal(table, (0.03, 0.04), 0.5)
+        find_signal(table, 0.5, looking(0.03, 0.04))
     with pytest.raises(InputError, match="pointing of the events on the sky is not known"):
         source_in_camera(table, *CRAB)
     no_gammaness = PredictionTable("LUT", {n: v for n, v in table.columns.items() if n != "gammaness"})
     with pytest.raises(InputError, match="LUT: a signal cannot be looked for without gammaness"):
-        find_signal(no_gammaness, (0.4, 0.0), 0.5)
+        find_signal(no_gammaness, 0.5, looking(0.4, 0.0))
     far = table.with_columns(pointing_ra_deg=np.full(100, 263.0), pointing_dec_deg=np.full(100, -22.0))
     with pytest.raises(InputError, match="another source"):
         source_in_camera(far, *CRAB)

@@ -16,7 +16,7 @@ from magicnn.evaluation.spectra import crab_flux, electron_flux, event_rates_hz,
 from magicnn.generated import Generated
 from magicnn.predictions import PredictionTable
 
-__all__ = ["FLUXES", "LEVELS", "ResponseEvents", "kind_of"]
+__all__ = ["FLUXES", "LEVELS", "ResponseEvents", "kind_of", "with_gammaness"]
 
 Floats = NDArray[np.float64]
 Flux = Callable[[Floats], Floats]
@@ -38,6 +38,30 @@ def kind_of(table: PredictionTable) -> str | None:
     if particle == "gamma" and not Generated.from_mapping(table.generated).is_point_source:
         return None
     return particle
+
+
+def with_gammaness(table: PredictionTable, others: Sequence[PredictionTable]) -> PredictionTable:
+    """Give a table that has no gammaness that of another method.
+
+    Parameters
+    ----------
+    table : PredictionTable
+        Returned as it is when it has a gammaness, or none of the others is for the same events in the same order.
+    others : sequence of PredictionTable
+        Predictions of the other method, for any events.
+
+    Returns
+    -------
+    PredictionTable
+    """
+    if "gammaness" in table and np.isfinite(table["gammaness"]).any():
+        return table
+    ids = np.stack([table["run_id"], table["event_id"]], axis=1)
+    for other in others:
+        same = other.particle == table.particle and other.generated == table.generated and "gammaness" in other
+        if same and np.array_equal(ids, np.stack([other["run_id"], other["event_id"]], axis=1)):
+            return table.with_columns(gammaness=other["gammaness"])
+    return table
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from magicnn.evaluation.response.curves import (
     point_spread,
 )
 from magicnn.evaluation.response.cuts import Cut, CutGrid, choose_cut, in_circle
-from magicnn.evaluation.response.events import LEVELS, ResponseEvents, kind_of
+from magicnn.evaluation.response.events import LEVELS, ResponseEvents, kind_of, with_gammaness
 from magicnn.evaluation.response.sensitivity import Exposure, excess_over_noise, flux_share
 from magicnn.predictions import PredictionTable
 from magicnn.splits import split_by_shower
@@ -205,7 +205,7 @@ def instrument_response(
     """
     settings = settings or ResponseSettings()
     method = tables[0].method if tables else "?"
-    tables = [_with_gammaness(table, gammaness_from) for table in tables]
+    tables = [with_gammaness(table, gammaness_from) for table in tables]
     found: dict[str, ResponseEvents] = {}
     for kind in ("gamma", "proton", "helium", "electron"):
         mine = [t for t in tables if kind_of(t) == kind]
@@ -256,18 +256,6 @@ def instrument_response(
         differential=differential,
         integral=integral,
     )
-
-
-def _with_gammaness(table: PredictionTable, others: Sequence[PredictionTable]) -> PredictionTable:
-    """Give a table that has no gammaness that of another method for the same events."""
-    if "gammaness" in table and np.isfinite(table["gammaness"]).any():
-        return table
-    ids = np.stack([table["run_id"], table["event_id"]], axis=1)
-    for other in others:
-        same = other.particle == table.particle and other.generated == table.generated and "gammaness" in other
-        if same and np.array_equal(ids, np.stack([other["run_id"], other["event_id"]], axis=1)):
-            return table.with_columns(gammaness=other["gammaness"])
-    return table
 
 
 def _halves(events: ResponseEvents, settings: ResponseSettings) -> tuple[ResponseEvents, ResponseEvents]:
