@@ -1,21 +1,35 @@
-"""Where work runs: local processes, or the workers of a Dask scheduler, behind one `concurrent.futures` interface."""
+"""Where work runs: local processes, a Dask scheduler's workers, or Slurm jobs, behind one `concurrent.futures` interface."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import islice
+from typing import Any, TypeVar
 
-from magicnn.errors import ConfigError, optional_import
+from magicnn.cluster import DaskScheduler, SlurmSettings, open_cluster
+from magicnn.errors import ConfigError, MagicnnError
 
-__all__ = ["Workers", "interrupts_held", "n_cores", "open_workers"]
+__all__ = ["Place", "Workers", "interrupts_held", "is_here", "n_cores", "open_workers", "results_in_order"]
+
+_LOG = logging.getLogger(__name__)
+
+Place = int | DaskScheduler | SlurmSettings | None
+"""Where work runs: that many local processes, the workers of a Dask scheduler, Slurm jobs; None for a process per core."""
+
+_AHEAD = 3  # tasks that wait for each worker, so that none is idle
+_TRIES = 3
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -30,11 +44,14 @@ class Workers:
         How many of them run at the same time.
     losses : tuple of exception types
         What a future raises when the process that worked on it died.
+    tries_again : bool
+        Whether the executor gave the work of a dead process to others before it raises a loss; if not, it is broken.
     """
 
     executor: Executor
     number: int
     losses: tuple[type[BaseException], ...]
+    tries_again: bool = False
 
 
 def n_cores() -> int:
@@ -42,16 +59,27 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def is_here(place: Place) -> bool:
+    """Whether work needs no other process: one local worker.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than one local process.
+    """
+    if isinstance(place, int) and place < 1:
+        raise ConfigError(f"expected at least one worker, got {place}")
+    return (place is None or isinstance(place, int)) and (place or n_cores()) == 1
+
+
 @contextlib.contextmanager
-def open_workers(workers: int | None = None, *, dask: str | None = None) -> Iterator[Workers]:
-    """Open local processes or connect to a Dask scheduler, while the block lasts.
+def open_workers(place: Place = None) -> Iterator[Workers]:
+    """Open local processes, connect to a Dask scheduler, or start Slurm jobs, while the block lasts.
 
     Parameters
     ----------
-    workers : int, optional
-        Local processes; one per core when not given.
-    dask : str, optional
-        Address of a Dask scheduler, such as ``tcp://head:8786``, or its scheduler file: work goes to its workers.
+    place : int, DaskScheduler, SlurmSettings or None
+        Where work runs.
 
     Yields
     ------
@@ -59,23 +87,19 @@ def open_workers(workers: int | None = None, *, dask: str | None = None) -> Iter
 
     Raises
     ------
-    ConfigError
-        There is no scheduler at that address, it has no workers, or both kinds of workers were asked for.
-    MissingDependencyError
-        Dask is not installed.
+    ConfigError, MissingDependencyError, MagicnnError
+        As `magicnn.cluster.open_cluster`.
 
     Notes
     -----
     Local processes are started anew, end when their parent dies, and never see an interrupt from the terminal: that is
     the parent's. At the end of the block work that has not begun is dropped, and what runs is waited for.
     """
-    if dask is not None:
-        if workers is not None:
-            raise ConfigError("workers are either local processes (--workers) or those of Dask (--dask), not both")
-        with _dask_workers(dask) as found:
-            yield found
+    if isinstance(place, DaskScheduler | SlurmSettings):
+        with open_cluster(place) as (executor, number, killed):
+            yield Workers(executor, number, (killed,), tries_again=True)
         return
-    number = n_cores() if workers is None else workers
+    number = n_cores() if place is None else place
     pool = ProcessPoolExecutor(
         number, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent_soon
     )
@@ -83,6 +107,68 @@ def open_workers(workers: int | None = None, *, dask: str | None = None) -> Iter
         yield Workers(pool, number, (BrokenProcessPool,))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def results_in_order(
+    work: Callable[..., _Result], tasks: Iterable[tuple[Any, ...]], place: Place = None, *, what: str
+) -> Generator[_Result]:
+    """Do tasks on workers and give their results in order; the tasks of a worker that died are done again.
+
+    Parameters
+    ----------
+    work : callable
+        Importable function; its result depends on its arguments alone.
+    tasks : iterable of tuple
+        Arguments of each call, maybe without end; taken a few calls ahead.
+    place : int, DaskScheduler, SlurmSettings or None
+        Where work runs; one local process is this one.
+    what : str
+        What is done, for the error.
+
+    Yields
+    ------
+    object
+        Results, in the order of the tasks.
+
+    Raises
+    ------
+    MagicnnError
+        Workers died three times without a result in between.
+    Exception
+        Whatever ``work`` raises, and what `open_workers` does.
+    """
+    if is_here(place):
+        for arguments in tasks:
+            yield work(*arguments)
+        return
+    source = iter(tasks)
+    begun: deque[tuple[Any, ...]] = deque()
+    n_lost = 0
+    while True:
+        with open_workers(place) as found:
+            try:
+                futures: deque[Future[_Result]] = deque()
+                with interrupts_held():
+                    begun.extend(islice(source, max(0, _AHEAD * found.number - len(begun))))
+                    futures.extend(found.executor.submit(work, *arguments) for arguments in begun)
+                while futures:
+                    result = futures.popleft().result()
+                    begun.popleft()
+                    n_lost = 0
+                    yield result
+                    for arguments in islice(source, 1):
+                        begun.append(arguments)
+                        futures.append(found.executor.submit(work, *arguments))
+            except found.losses as error:
+                n_lost += 1
+                if found.tries_again or n_lost == _TRIES:
+                    raise MagicnnError(
+                        f"{what}: workers died again and again, maybe for lack of memory; the same command continues "
+                        "with what is done"
+                    ) from error
+                _LOG.warning("%s: a worker died, maybe for lack of memory; what it did is done again", what)
+            else:
+                return
 
 
 @contextlib.contextmanager
@@ -98,28 +184,6 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _dask_workers(address: str) -> Iterator[Workers]:
-    distributed = optional_import("distributed", purpose="use workers of Dask", extra="cluster")
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-    try:
-        client = distributed.Client(**where, timeout=10, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{address}: no Dask scheduler answers there ({error or type(error).__name__})") from error
-    try:
-        number = sum(client.nthreads().values())
-        if number == 0:
-            raise ConfigError(f"{address}: the Dask scheduler has no workers; start some with: dask worker {address}")
-        # what is simulated depends on its arguments alone, but two identical calls must not be taken for one
-        executor = client.get_executor(pure=False)
-        try:
-            yield Workers(executor, number, (distributed.scheduler.KilledWorker, distributed.comm.CommClosedError))
-        finally:
-            executor.shutdown(wait=False)
-    finally:
-        client.close()
 
 
 def _end_with_parent_soon() -> None:

@@ -14,6 +14,7 @@ PACKAGE = Path(magicnn.__file__).parent
 LAYERS = [
     {
         "errors",
+        "cluster",
         "config",
         "compiled",
         "runs",

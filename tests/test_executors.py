@@ -1,14 +1,18 @@
-"""Workers of Dask and local processes behind one interface."""
+"""Local processes and workers of Dask behind one interface, and tasks whose worker died."""
 
+import contextlib
+import os
 import signal
 import sys
 import types
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count, islice
 
 import pytest
 
-from magicnn.errors import ConfigError, MissingDependencyError
-from magicnn.executors import interrupts_held, n_cores, open_workers
+from magicnn.cluster import DaskScheduler
+from magicnn.errors import ConfigError, MagicnnError, MissingDependencyError
+from magicnn.executors import interrupts_held, is_here, n_cores, open_workers, results_in_order
 
 
 class FakeClient:
@@ -20,54 +24,68 @@ class FakeClient:
         if address == "tcp://nowhere:1":
             raise OSError("Timed out trying to connect")
         FakeClient.opened += (address or scheduler_file,)
-        self.closed = False
+        self.pool = ThreadPoolExecutor(2)
 
     def nthreads(self):
         return {} if "empty" in FakeClient.opened[-1] else {"a": 1, "b": 1}
 
+    def submit(self, work, *arguments, pure):
+        assert not pure
+        return self.pool.submit(work, *arguments)
+
     def get_executor(self, *, pure):
         assert not pure
-        return ThreadPoolExecutor(2)
+        return self.pool
 
     def close(self):
-        self.closed = True
+        self.pool.shutdown()
+
+
+class KilledWorker(Exception):  # noqa: N818 Dask's name
+    pass
 
 
 @pytest.fixture
 def dask(monkeypatch):
     fake = types.ModuleType("distributed")
     fake.Client = FakeClient
-    fake.scheduler = types.SimpleNamespace(KilledWorker=type("KilledWorker", (Exception,), {}))
+    fake.scheduler = types.SimpleNamespace(KilledWorker=KilledWorker)
     fake.comm = types.SimpleNamespace(CommClosedError=type("CommClosedError", (IOError,), {}))
     monkeypatch.setitem(sys.modules, "distributed", fake)
     return fake
 
 
 def test_dask_workers_are_an_executor(dask, tmp_path):
-    with open_workers(dask="tcp://head:8786") as found:
+    with open_workers(DaskScheduler("tcp://head:8786")) as found:
         assert found.number == 2
         assert found.executor.submit(pow, 2, 5).result() == 32
     scheduler = tmp_path / "scheduler.json"
     scheduler.write_text("{}")
-    with open_workers(dask=str(scheduler)):
+    with open_workers(DaskScheduler(str(scheduler))):
         assert FakeClient.opened[-1] == str(scheduler)
 
 
 def test_mistakes_with_dask_are_one_line(dask):
     with (
         pytest.raises(ConfigError, match="tcp://nowhere:1: no Dask scheduler answers there"),
-        open_workers(dask="tcp://nowhere:1"),
+        open_workers(DaskScheduler("tcp://nowhere:1")),
     ):
         pass
-    with pytest.raises(ConfigError, match="has no workers"), open_workers(dask="tcp://empty:1"):
+    with pytest.raises(ConfigError, match="has no workers"), open_workers(DaskScheduler("tcp://empty:1")):
         pass
-    with pytest.raises(ConfigError, match="not both"), open_workers(2, dask="tcp://head:8786"):
-        pass
+    with (
+        pytest.raises(MagicnnError, match="tcp://head:1: the scheduler went away; the same command continues"),
+        open_workers(DaskScheduler("tcp://head:1")),
+    ):
+        raise dask.comm.CommClosedError
 
 
 def test_without_dask_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(MissingDependencyError, match=r"magicnn\[cluster\]"), open_workers(dask="tcp://head:8786"):
+    with (
+        pytest.raises(MissingDependencyError, match=r"magicnn\[cluster\]"),
+        open_workers(DaskScheduler("tcp://head:8786")),
+    ):
         pass
 
 
@@ -80,3 +98,53 @@ def test_local_processes(monkeypatch):
         assert signal.SIGINT in held
         assert signal.SIGINT in blocked.result(), "a worker never sees an interrupt"
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_one_worker_is_this_process():
+    assert is_here(1)
+    assert not is_here(2)
+    assert not is_here(DaskScheduler("tcp://head:8786"))
+    with pytest.raises(ConfigError, match="at least one worker, got 0"):
+        is_here(0)
+    assert list(results_in_order(os.getpid, [()] * 3, 1, what="this")) == [os.getpid()] * 3
+
+
+def dies_once(number, folder):
+    """Square a number; of the fifth one the first process dies."""
+    if number == 5:
+        try:
+            (folder / "died").touch(exist_ok=False)
+        except FileExistsError:
+            return number**2
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+def dies(number):
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_the_work_of_a_dead_process_is_done_again_in_order(tmp_path, caplog):
+    results = results_in_order(dies_once, ((number, tmp_path) for number in count()), 2, what="squares")
+    with contextlib.closing(results):
+        assert list(islice(results, 12)) == [number**2 for number in range(12)]
+    assert (tmp_path / "died").exists()
+    assert caplog.text.count("squares: a worker died") == 1
+
+
+def test_work_that_kills_its_processes_ends_in_one_line(caplog):
+    found = []
+    with pytest.raises(MagicnnError, match="numbers: workers died again and again, .*the same command continues"):
+        found.extend(results_in_order(dies, ((number,) for number in range(20)), 2, what="numbers"))
+    assert found in ([], [0], [0, 1])
+    assert 2 <= caplog.text.count("a worker died") <= 6
+
+
+def test_dask_has_tried_again_before_it_reports_a_loss(dask):
+    def killed():
+        raise KilledWorker
+
+    with pytest.raises(MagicnnError, match="workers died again and again"):
+        list(results_in_order(killed, [()], DaskScheduler("tcp://head:8786"), what="numbers"))

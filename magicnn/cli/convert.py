@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from magicnn.cli.places import DaskOption, SlurmOption, WorkersOption, chosen_place
 from magicnn.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
+    from magicnn.executors import Place
     from magicnn.io.convert_many import Outcome
 
 __all__ = ["convert"]
@@ -24,7 +26,7 @@ def convert(
         Path,
         typer.Option(
             metavar="FILE.h5|FOLDER",
-            help="One event set of everything, or a folder for one per run; the same command continues.",
+            help="One event set of everything, or a folder for one per run, in parallel; the same command continues.",
         ),
     ],
     kind: Annotated[
@@ -47,14 +49,9 @@ def convert(
         list[str] | None,
         typer.Option(metavar="NAME", help="As --camera: read this telescope only; repeat for several."),
     ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="With a folder: runs converted at the same time; one per core if not given."),
-    ] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="With a folder: use the workers of this Dask scheduler."),
-    ] = None,
+    workers: WorkersOption = None,
+    dask: DaskOption = None,
+    slurm: SlurmOption = None,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="With a folder: leave runs out that fail, and name them at the end.")
     ] = False,
@@ -84,16 +81,16 @@ def convert(
             output,
             kind,
             options=options,
-            workers=workers,
-            dask=dask,
+            workers=chosen_place(workers, dask, slurm),
             keep_going=keep_going,
             dry_run=dry_run,
         )
         return
     require_event_set_name(output)
-    if workers is not None or dask is not None or keep_going:
+    if any(given is not None for given in (workers, dask, slurm)) or keep_going:
         raise ConfigError(
-            f"--workers, --dask and --keep-going make one event set per run: give --output a folder, not {output}"
+            "--workers, --dask, --slurm and --keep-going make one event set per run: "
+            f"give --output a folder, not {output}"
         )
     _to_file(inputs, output, kind, options, dry_run=dry_run)
 
@@ -135,8 +132,7 @@ def _to_folder(
     kind: str | None,
     *,
     options: Mapping[str, Any],
-    workers: int | None,
-    dask: str | None,
+    workers: Place,
     keep_going: bool,
     dry_run: bool,
 ) -> None:
@@ -150,7 +146,6 @@ def _to_folder(
         folder,
         options=options,
         workers=workers,
-        dask=dask,
         keep_going=keep_going or dry_run,
         dry_run=dry_run,
     )

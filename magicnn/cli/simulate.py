@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from magicnn.cli.places import DaskOption, SlurmOption, WorkersOption, chosen_place
+
 __all__ = ["simulate"]
 
 _DEFAULT_EVENTS = 1000
@@ -32,11 +34,9 @@ def simulate(
         int | None, typer.Option("--showers", min=1, help="Showers wanted; with -n, what is reached first counts.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed: the same one gives the same events.")] = 1,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one per core when not given.")] = None,
-    dask: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler (address or scheduler file)."),
-    ] = None,
+    workers: WorkersOption = None,
+    dask: DaskOption = None,
+    slurm: SlurmOption = None,
     keep_truth: Annotated[
         bool, typer.Option("--keep-truth", help="Keep the true photoelectrons of every pixel and the number of muons.")
     ] = False,
@@ -81,6 +81,7 @@ def simulate(
         raise ConfigError("--telescopes and --pointing go with --corsika FILE, which is missing")
     if slices > 1 and not corsika_card:
         raise ConfigError("--slices goes with --corsika-card, which is missing")
+    place = chosen_place(workers, dask, slurm)
     settings = settings_from_yaml(config, [*(set_ or ()), *(["keep_truth=true"] if keep_truth else ())])
     if output is not None and output.exists() and output.samefile(config):
         raise InputError(f"{output}: holds the settings of the production; give another --output")
@@ -131,8 +132,7 @@ def simulate(
         n_events=n_events,
         n_showers=n_showers,
         seed=seed,
-        workers=workers,
-        dask=dask,
+        workers=place,
         overwrite=overwrite,
     )
     with EventSet(path) as done:

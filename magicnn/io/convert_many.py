@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from magicnn.errors import ConfigError, InputError, MagicnnError
-from magicnn.executors import Workers, interrupts_held, n_cores, open_workers
+from magicnn.executors import Place, Workers, interrupts_held, is_here, n_cores, open_workers
 from magicnn.hdf5 import one_line
 from magicnn.io.convert import convert_events
 from magicnn.io.formats import open_events
@@ -67,8 +67,7 @@ def convert_groups(
     folder: Path | str,
     *,
     options: Mapping[str, Any] | None = None,
-    workers: int | None = None,
-    dask: str | None = None,
+    workers: Place = None,
     keep_going: bool = False,
     dry_run: bool = False,
 ) -> list[Outcome]:
@@ -82,10 +81,8 @@ def convert_groups(
         Where the event sets go; created when it is not there.
     options : mapping, optional
         For the reader of the source.
-    workers : int, optional
-        Local processes; one per core when not given.
-    dask : str, optional
-        Address of a Dask scheduler, whose workers see the same files under the same names.
+    workers : int, DaskScheduler or SlurmSettings, optional
+        Local processes, or others, which see the same files under the same names; a process per core when not given.
     keep_going : bool
         Go on with the other groups when one fails.
     dry_run : bool
@@ -102,16 +99,15 @@ def convert_groups(
         Without ``keep_going``: the first group that failed. What runs then is finished, the others are not begun; the
         same call continues.
     ConfigError
-        The number of workers, an option or the Dask scheduler.
+        The number of workers or an option is wrong, or the workers cannot be reached.
     """
-    if workers is not None and workers < 1:
-        raise ConfigError(f"expected at least one worker, got {workers}")
+    is_here(workers)  # a wrong number is told before any file is opened
     target = Path(folder).absolute()
     tasks = [(group, target / f"{group.name}.h5") for group in groups]
     done: dict[str, Outcome] = {}
     said: dict[str, list[str]] = {}
     with (
-        closing(_outcomes(tasks, dict(options or {}), workers, dask, dry_run=dry_run)) as outcomes,
+        closing(_outcomes(tasks, dict(options or {}), workers, dry_run=dry_run)) as outcomes,
         progress(total=len(tasks), description="opening" if dry_run else "converting", unit="run") as bar,
     ):
         for outcome in outcomes:
@@ -130,7 +126,7 @@ def convert_groups(
 
 
 def _outcomes(
-    tasks: Sequence[Task], options: dict[str, Any], workers: int | None, dask: str | None, *, dry_run: bool
+    tasks: Sequence[Task], options: dict[str, Any], workers: Place, *, dry_run: bool
 ) -> Generator[Outcome]:
     """Work through the tasks, in the order in which they end."""
     work: Callable[..., Outcome] = _look_at if dry_run else _convert
@@ -138,25 +134,26 @@ def _outcomes(
     for group, output in hopeless:
         yield Outcome(group, output, problem=group.problem)
     waiting = deque(task for task in tasks if not task[0].problem)
-    number = min(workers or n_cores(), len(waiting))
-    if dask is None and number == 1:
+    if workers is None or isinstance(workers, int):
+        workers = max(1, min(workers or n_cores(), len(waiting)))
+    if is_here(workers):
         while waiting:
             yield work(*waiting.popleft(), options)
         return
     while waiting:
-        lost = yield from _until_loss(work, waiting, options, number, dask)
+        lost = yield from _until_loss(work, waiting, options, workers)
         for task in lost:  # each of them alone: the one whose process dies again is to blame
-            if (yield from _until_loss(work, deque([task]), options, 1, dask)):
-                yield Outcome(*task, problem=f"{task[0].files[0]}: {_DIED}")
+            if (yield from _until_loss(work, deque([task]), options, 1)):
+                yield _died(task)
 
 
 def _until_loss(
-    work: Callable[..., Outcome], waiting: deque[Task], options: dict[str, Any], number: int, dask: str | None
+    work: Callable[..., Outcome], waiting: deque[Task], options: dict[str, Any], workers: Place
 ) -> Generator[Outcome, None, list[Task]]:
-    """Work in parallel until nothing is left or a process dies; return what was worked on then."""
+    """Work in parallel until nothing is left, or local processes broke down; return what was worked on then."""
     lost: list[Task] = []
     running: dict[Future[Outcome], Task] = {}
-    with _killed_when_interrupted(), open_workers(None if dask else number, dask=dask) as found:
+    with _killed_when_interrupted(), open_workers(workers) as found:
         while running or (waiting and not lost):
             with interrupts_held():
                 while waiting and not lost and len(running) < found.number:
@@ -168,8 +165,15 @@ def _until_loss(
                 try:
                     yield future.result()
                 except found.losses:
-                    lost.append(task)
+                    if found.tries_again:
+                        yield _died(task)
+                    else:
+                        lost.append(task)
     return lost
+
+
+def _died(task: Task) -> Outcome:
+    return Outcome(*task, problem=f"{task[0].files[0]}: {_DIED}")
 
 
 def _submit(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,10 +16,9 @@ from numpy.typing import NDArray
 
 from magicnn.array import TELESCOPES_M, impact_m
 from magicnn.camera import Camera
-from magicnn.errors import ConfigError, MagicnnError
 from magicnn.events import SCHEMA, EventBatch, EventMeta
-from magicnn.executors import interrupts_held, n_cores, open_workers
-from magicnn.io.eventset.reader import EventSetWriter
+from magicnn.executors import Place, is_here, results_in_order
+from magicnn.io.eventset import EventSetWriter
 from magicnn.runs import progress, provenance, seed_sequence
 from magicnn.simulation.detector import Detector, TriggeredEvent, detector, observe
 from magicnn.simulation.plan import plan_production
@@ -42,7 +40,6 @@ _LOG = logging.getLogger(__name__)
 
 _PDG = {"gamma": 22, "proton": 2212, "helium": 1000020040, "electron": 11, "muon": 13}
 _SHOWER_BITS = 32
-_AHEAD = 3
 
 COLUMNS = (
     "run_id",
@@ -144,8 +141,7 @@ def produce(
     n_events: int | None = None,
     n_showers: int | None = None,
     seed: int,
-    workers: int | None = None,
-    dask: str | None = None,
+    workers: Place = None,
     overwrite: bool = False,
 ) -> Path:
     """Simulate showers until enough of them triggered, or until there are enough of them, and write the event set.
@@ -162,10 +158,8 @@ def produce(
         Showers wanted, rounded up to whole chunks. With both numbers the one that is reached first counts.
     seed : int
         With the same seed the events are the same, whatever the workers and interruptions.
-    workers : int, optional
-        Local processes; one per core when not given.
-    dask : str, optional
-        Address of a Dask scheduler whose workers simulate instead.
+    workers : int, DaskScheduler or SlurmSettings, optional
+        Local processes, or others; a process per core when not given.
     overwrite : bool
         Replace a file, or an unfinished production, of other settings, or anything else.
 
@@ -178,17 +172,18 @@ def produce(
     Raises
     ------
     ConfigError
-        A number, the seed or the number of workers is out of range, or there is no such Dask scheduler.
+        A number, the seed or the number of workers is out of range, or the workers cannot be reached.
     InputError
         The place cannot be written, no event triggered, or, without ``overwrite``, there is an unfinished production
         of other settings, or any file that is not an event set of these settings and this seed.
     MissingDependencyError
-        Dask is asked for and not installed.
+        Dask is needed and not installed.
+    MagicnnError
+        Workers died again and again; the same call continues.
     """
     target = Path(path)
     plan = plan_production(settings, target, n_events=n_events, n_showers=n_showers, seed=seed, overwrite=overwrite)
-    if workers is not None and workers < 1:
-        raise ConfigError(f"expected at least one worker, got {workers}")
+    is_here(workers)  # a wrong number is told before anything is written
     if plan.is_complete:
         _LOG.info("%s: complete already", target)
         return target
@@ -213,7 +208,7 @@ def produce(
         with progress(total=total, description=f"simulate {settings.name}", unit=unit) as bar:
             bar.update(min(len(writer), n_events) if n_events is not None else done)
             if not _is_enough(writer, n_events, n_chunks):
-                with closing(_chunks(settings, seed, done, workers, dask)) as chunks:
+                with closing(_chunks(settings, seed, done, workers)) as chunks:
                     for batch in chunks:
                         bar.update(1 if n_events is None else min(len(batch), n_events - len(writer)))
                         writer.append(batch)
@@ -304,32 +299,14 @@ def _batch(
     return EventBatch(charge, time, columns, meta)
 
 
-def _chunks(
-    settings: ProductionSettings, seed: int, first: int, workers: int | None, dask: str | None
-) -> Generator[EventBatch]:
+def _chunks(settings: ProductionSettings, seed: int, first: int, workers: Place) -> Generator[EventBatch]:
     """Simulate chunks without end, in order."""
-    if dask is None and (workers or n_cores()) == 1:
-        simulation = simulator(settings, seed)
-        for chunk in count(first):
-            yield simulate_chunk(simulation, chunk)
     meta = _meta(settings, seed)
     values = settings.model_dump_json()
-    numbers = count(first)
-    with open_workers(workers, dask=dask) as found:
-        try:
-            with interrupts_held():
-                waiting = deque(
-                    found.executor.submit(_work, values, seed, next(numbers)) for _ in range(_AHEAD * found.number)
-                )
-            while True:
-                charge, time, columns = waiting.popleft().result()
-                waiting.append(found.executor.submit(_work, values, seed, next(numbers)))
-                yield EventBatch(charge, time, columns, meta)
-        except found.losses as error:
-            raise MagicnnError(
-                f"{settings.name}: a worker died, maybe for lack of memory; the same command continues with what is "
-                "done"
-            ) from error
+    tasks = ((values, seed, chunk) for chunk in count(first))
+    with closing(results_in_order(_work, tasks, workers, what=settings.name)) as results:
+        for charge, time, columns in results:
+            yield EventBatch(charge, time, columns, meta)
 
 
 @lru_cache(maxsize=1)

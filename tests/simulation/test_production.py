@@ -301,19 +301,21 @@ def test_workers_of_an_executor_give_the_same_events(production, small_settings,
     """One seam: whatever `open_workers` yields is a concurrent.futures executor."""
     from concurrent.futures import ThreadPoolExecutor
 
+    from magicnn.cluster import DaskScheduler
     from magicnn.executors import Workers
 
     asked = []
 
     @contextlib.contextmanager
-    def threads(workers=None, *, dask=None):
-        asked.append(dask)
+    def threads(place):
+        asked.append(place)
         with ThreadPoolExecutor(1) as pool:
             yield Workers(pool, 1, (TimeoutError,))
 
-    monkeypatch.setattr("magicnn.simulation.production.open_workers", threads)
-    path = produce(small_settings, tmp_path / "dask.h5", n_events=40, seed=3, dask="tcp://head:8786")
-    assert asked == ["tcp://head:8786"]
+    monkeypatch.setattr("magicnn.executors.open_workers", threads)
+    scheduler = DaskScheduler("tcp://head:8786")
+    path = produce(small_settings, tmp_path / "dask.h5", n_events=40, seed=3, workers=scheduler)
+    assert asked == [scheduler]
     assert_same_events(production, path)
 
 
