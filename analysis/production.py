@@ -14,6 +14,7 @@ import resource
 import time
 from pathlib import Path
 
+from magicnn.cli.places import chosen_place
 from magicnn.config import read_yaml
 from magicnn.errors import ConfigError, MagicnnError
 from magicnn.events import event_weight
@@ -33,11 +34,11 @@ def cpu_s():
     )
 
 
-def make_part(settings, path, n_events, seed, workers, dask):
+def make_part(settings, path, n_events, seed, workers):
     """Simulate one part; return what it took, None when it was there or begun before."""
     is_new = not path.exists() and not partial_path(path).exists()
     cpu, wall = cpu_s(), time.monotonic()
-    produce(settings, path, n_events=n_events, seed=seed, workers=workers, dask=dask)
+    produce(settings, path, n_events=n_events, seed=seed, workers=workers)
     with EventSet(path) as events:
         weight = event_weight(events.columns(["event_id", *(n for n in events.column_names if n == "weight")]))
         showers = int(events.meta.generated["n_showers"])
@@ -85,11 +86,13 @@ def main():
     parser.add_argument("--config", type=Path, default=Path(__file__).parents[1] / "mc_configs" / "production.yaml")
     parser.add_argument("--output", type=Path, default=Path("runs/production"))
     parser.add_argument("--scale", type=float, default=1.0, help="share of the rounds")
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler")
+    parser.add_argument("--workers", type=int, help="local processes, one per core when not given")
+    parser.add_argument("--dask", metavar="ADDRESS", help="use the workers of this Dask scheduler instead")
+    parser.add_argument("--slurm", metavar="FILE", type=Path, help="use Slurm jobs instead, as this YAML file says")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="for every configuration")
     arguments = parser.parse_args()
     configure_logging(-1)
+    place = chosen_place(arguments.workers, arguments.dask, arguments.slurm)
     plan = read_yaml(arguments.config)
     if not 0.0 < arguments.scale <= 1.0:
         raise ConfigError(f"--scale {arguments.scale}: expected a share above 0 and up to 1")
@@ -111,7 +114,7 @@ def main():
             key = f"{settings.name}/{path.stem}"
             if key in parts and path.exists():
                 continue
-            parts[key] = make_part(settings, path, number, plan["seed"] + turn, arguments.workers, arguments.dask)
+            parts[key] = make_part(settings, path, number, plan["seed"] + turn, place)
             write_json(table, parts)
             print(f"{time.strftime('%H:%M:%S')} {path}: {parts[key]['events']} events", flush=True)
         show(parts, wanted, arguments.workers or n_cores())

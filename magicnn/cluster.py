@@ -49,7 +49,9 @@ class SlurmSettings(Settings):
 
     jobs: int = Field(default=1, ge=1, description="number of jobs")
     cores: int = Field(default=1, ge=1, description="cores, and worker processes, of each job")
-    memory: str = Field(default="2GB", min_length=2, description="memory of each job; a simulating process takes 0.5 GB")
+    memory: str = Field(
+        default="2GB", min_length=2, description="memory of each job; a simulating process takes 0.5 GB"
+    )
     walltime: str = Field(default="04:00:00", description="time limit of each job")
     partition: str | None = Field(default=None, description="partition, the cluster's default otherwise")
     account: str | None = Field(default=None, description="account to be charged")
@@ -57,10 +59,12 @@ class SlurmSettings(Settings):
     prologue: tuple[str, ...] = Field(
         default=(), description="lines of shell before the worker starts, such as source .venv/bin/activate"
     )
-    python: str | None = Field(default=None, description="interpreter of the workers, the one of this process otherwise")
+    python: str | None = Field(
+        default=None, description="interpreter of the workers, the one of this process otherwise"
+    )
     interface: str | None = Field(default=None, description="network interface between scheduler and workers, as ib0")
     logs: Path = Field(default=Path("slurm_logs"), description="folder of the jobs' output")
-    scratch: str = Field(default="/tmp", description="folder on the nodes for what does not fit into memory")  # noqa: S108
+    scratch: str = Field(default="/tmp", description="folder on the nodes for what does not fit into memory")
 
 
 def load_slurm(path: Path | str) -> SlurmSettings:

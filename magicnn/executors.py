@@ -1,4 +1,4 @@
-"""Where work runs: local processes, a Dask scheduler's workers, or Slurm jobs, behind one `concurrent.futures` interface."""
+"""Where work runs: local processes, a Dask scheduler's workers, or Slurm jobs, behind one `Executor`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Place", "Workers", "interrupts_held", "is_here", "n_cores", "open_wo
 _LOG = logging.getLogger(__name__)
 
 Place = int | DaskScheduler | SlurmSettings | None
-"""Where work runs: that many local processes, the workers of a Dask scheduler, Slurm jobs; None for a process per core."""
+"""That many local processes, the workers of a Dask scheduler, or Slurm jobs; None for a local process per core."""
 
 _AHEAD = 3  # tasks that wait for each worker, so that none is idle
 _TRIES = 3
@@ -142,9 +142,9 @@ def results_in_order(
             yield work(*arguments)
         return
     source = iter(tasks)
-    begun: deque[tuple[Any, ...]] = deque()
+    begun = deque(islice(source, 1))
     n_lost = 0
-    while True:
+    while begun:
         with open_workers(place) as found:
             try:
                 futures: deque[Future[_Result]] = deque()
@@ -167,8 +167,6 @@ def results_in_order(
                         "with what is done"
                     ) from error
                 _LOG.warning("%s: a worker died, maybe for lack of memory; what it did is done again", what)
-            else:
-                return
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from magicnn.cli.bench import simulate as bench_simulate
 from magicnn.cli.convert import convert
 from magicnn.cli.evaluate import evaluate
 from magicnn.cli.export import export
+from magicnn.cli.features import features
 from magicnn.cli.info import info
 from magicnn.cli.irf import irf
 from magicnn.cli.predict import predict
@@ -85,7 +86,10 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             typer.echo(f"magicnn: {error.filename or 'a file'}: {error.strerror or error}", err=True)
             raise typer.Exit(InputError.exit_code) from None
         except KeyboardInterrupt:
-            typer.echo("magicnn: interrupted; simulate, convert, train and run continue when called again", err=True)
+            typer.echo(
+                "magicnn: interrupted; simulate, convert, features, train, predict and run continue when called again",
+                err=True,
+            )
             raise typer.Exit(_INTERRUPTED) from None
 
     signature = inspect.signature(command, eval_str=True)
@@ -113,7 +117,21 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-for _command in (simulate, convert, info, train, baseline, predict, evaluate, irf, signal_command, report, export, run):
+for _command in (
+    simulate,
+    convert,
+    features,
+    info,
+    train,
+    baseline,
+    predict,
+    evaluate,
+    irf,
+    signal_command,
+    report,
+    export,
+    run,
+):
     app.command(_command.__name__)(_guarded(_command))
 bench.command("simulate")(_guarded(bench_simulate))
 bench.command("features")(_guarded(bench_features))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from magicnn.cli.places import DaskOption, SlurmOption, chosen_place
+
 if TYPE_CHECKING:
     from magicnn.events import EventMeta
     from magicnn.images.features import FeatureTable
@@ -42,21 +44,23 @@ def predict(
         int, typer.Option(help="Networks: mean over 1, 2, 3, 6 or 12 turned and mirrored copies of each event.")
     ] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Local processes; this one when not given.")] = None,
+    dask: DaskOption = None,
+    slurm: SlurmOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace tables that are there already.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be predicted, then stop.")] = False,
 ) -> None:
     """Estimate particle and energy of events with networks, forests and lookup tables."""
-    from magicnn.baselines.suite import STANDARD_METHODS, Baselines, methods_in
+    from magicnn.baselines.suite import STANDARD_METHODS, methods_in
     from magicnn.cli.arguments import load_features
     from magicnn.config import validate_settings
     from magicnn.errors import ConfigError, InputError
-    from magicnn.images.features import extract_features
-    from magicnn.io import open_events
-    from magicnn.nn.checkpoint import load_model
-    from magicnn.nn.predict import predict_table
+    from magicnn.images.extraction import EventFiles, extract_on_workers, reader_of
+    from magicnn.io.eventset.writer import partial_path
     from magicnn.nn.settings import PredictSettings
-    from magicnn.nn.trainer import choose_device
+    from magicnn.pipeline.prediction import MethodFiles, predict_on_workers
 
+    place = chosen_place(workers, dask, slurm) or 1
     if not model and baselines is None:
         raise ConfigError("nothing to predict with: give --model, --baselines, or both")
     if not method or Path(method).name != method or "\\" in method:
@@ -65,25 +69,29 @@ def predict(
     if method.casefold() in {name.casefold() for name in others}:
         raise ConfigError(f"--method {method!r}: that is what the predictions of --baselines are called; give another")
     settings = validate_settings(PredictSettings, {"symmetries": symmetries}, where="settings")
-    reader = open_events(events)
-    where = choose_device(device)
-    networks = [load_model(path, reader.meta, device=where) for path in model or ()]
-    fitted = Baselines.load(baselines) if baselines else None
-    _warn_of_readout(reader.meta, [*(n.description.readout for n in networks), *(fitted.readouts if fitted else ())])
+    files = EventFiles.opened(events)
+    trained = MethodFiles(
+        tuple(path.absolute() for path in model or ()), baselines and baselines.absolute(), method, settings, device
+    )
+    networks, fitted = trained.networks(files.meta), trained.fitted()
+    _warn_of_readout(files.meta, [*(n.description.readout for n in networks), *(fitted.readouts if fitted else ())])
     methods = [*([method] if networks else []), *(fitted.methods if fitted else ())]
     if dry_run:
-        typer.echo(f"{', '.join(methods)} for {len(reader)} events would be written to {output}; networks on {where}")
+        where = f"; networks on {networks[0].device}" if networks else ""
+        typer.echo(f"{', '.join(methods)} for {files.n_events} events would be written to {output}{where}")
         return
     there = [output / f"{name}.h5" for name in methods if (output / f"{name}.h5").exists()]
     if there and not overwrite:
         raise InputError(f"{there[0]} is there already; give another --output, or --overwrite")
-    table = load_features(features, reader, events[0]) if features else extract_features(reader)
+    if features:
+        table = load_features(features, reader_of(files.paths), events[0])
+    else:
+        (table,) = extract_on_workers([files], [partial_path(output / "features.h5")], workers=place)
     if fitted and "disp_h_max_m" not in table:
         table = fitted.disp.apply(table)
-    trained = [*(n.description.zenith for n in networks), *(fitted.zenith_ranges if fitted else ())]
-    _warn_of_zenith(table, trained)
-    tables = [predict_table(networks, reader, table, method=method, settings=settings)] if networks else []
-    tables.extend(fitted.predict(table) if fitted else ())
+    zeniths = [*(n.description.zenith for n in networks), *(fitted.zenith_ranges if fitted else ())]
+    _warn_of_zenith(table, zeniths)
+    tables = predict_on_workers(files, table, trained, partial_path(output / "predictions.h5"), workers=place)
     for predictions in tables:
         path = output / f"{predictions.method}.h5"
         predictions.save(path)

@@ -203,6 +203,7 @@ def extract_features(
     settings: FeatureSettings = DEFAULT_SETTINGS,
     *,
     batch_size: int = 1024,
+    show_progress: bool = True,
 ) -> FeatureTable:
     """Clean the images of all events and compute their parameters.
 
@@ -215,6 +216,8 @@ def extract_features(
         Cleaning and stereo settings, kept with the table.
     batch_size : int
         Events held in memory at once.
+    show_progress : bool
+        Show a progress bar.
 
     Returns
     -------
@@ -227,7 +230,7 @@ def extract_features(
         There are no events, or no pointing.
     """
     parts = []
-    with progress(total=len(events), description="image parameters", unit="event") as bar:
+    with progress(total=len(events), description="image parameters", unit="event", quiet=not show_progress) as bar:
         for batch in _batches(events, batch_size):
             parts.append(_features_of(batch, settings))
             bar.update(len(batch))

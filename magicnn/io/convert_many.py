@@ -125,9 +125,7 @@ def convert_groups(
     return [done[group.name] for group in groups]
 
 
-def _outcomes(
-    tasks: Sequence[Task], options: dict[str, Any], workers: Place, *, dry_run: bool
-) -> Generator[Outcome]:
+def _outcomes(tasks: Sequence[Task], options: dict[str, Any], workers: Place, *, dry_run: bool) -> Generator[Outcome]:
     """Work through the tasks, in the order in which they end."""
     work: Callable[..., Outcome] = _look_at if dry_run else _convert
     hopeless = [task for task in tasks if task[0].problem]

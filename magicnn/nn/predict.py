@@ -27,7 +27,7 @@ from magicnn.nn.settings import InputSettings, PredictSettings
 from magicnn.predictions import PREDICTION_COLUMNS, PredictionTable
 from magicnn.runs import progress
 
-__all__ = ["needs_features", "predict_table"]
+__all__ = ["needs_features", "predict_table", "record_of"]
 
 _OF_EVENTS = frozenset({"pointing_zenith_deg", "pointing_azimuth_deg", "centre_x_deg", "centre_y_deg", "has_image"})
 
@@ -45,6 +45,7 @@ def predict_table(
     method: str = "CNN",
     settings: PredictSettings | None = None,
     quality: QualitySettings = STANDARD_QUALITY,
+    show_progress: bool = True,
 ) -> PredictionTable:
     """Estimate particle and energy of events.
 
@@ -63,6 +64,8 @@ def predict_table(
         Batch size, symmetries, threads.
     quality : QualitySettings
         Cuts behind ``is_valid``.
+    show_progress : bool
+        Show a progress bar.
 
     Returns
     -------
@@ -88,7 +91,8 @@ def predict_table(
     for number, group in enumerate(_by_inputs(models)):
         doing = "predict " + " and ".join(head for model in group for head in model.description.heads)
         chunks = prepared_chunks(Source(events, features), group[0].description.inputs, size=settings.batch_size)
-        with _threads(settings.threads), progress(total=len(events), description=doing, unit="ev") as bar:
+        bar = progress(total=len(events), description=doing, unit="ev", quiet=not show_progress)
+        with _threads(settings.threads), bar:
             for batch, prepared in chunks:
                 found: dict[str, NDArray[Any]] = {}
                 if number == 0:
@@ -105,8 +109,13 @@ def predict_table(
         joined if features is None else {**joined, **event_columns(features, quality)},
         particle=events.meta.particle,
         generated=events.meta.generated,
-        meta={"models": [{"heads": list(m.description.heads), "key": m.description.key} for m in models]},
+        meta=record_of(models),
     )
+
+
+def record_of(models: Sequence[TrainedModel]) -> dict[str, Any]:
+    """Say in plain values which models made a prediction table."""
+    return {"models": [{"heads": list(m.description.heads), "key": m.description.key} for m in models]}
 
 
 def _check(models: Sequence[TrainedModel], events: EventSource | EventBatch, features: FeatureTable | None) -> None:

@@ -18,7 +18,7 @@ from magicnn.array import TELESCOPES_M, impact_m
 from magicnn.camera import Camera
 from magicnn.events import SCHEMA, EventBatch, EventMeta
 from magicnn.executors import Place, is_here, results_in_order
-from magicnn.io.eventset import EventSetWriter
+from magicnn.io.eventset.reader import EventSetWriter
 from magicnn.runs import progress, provenance, seed_sequence
 from magicnn.simulation.detector import Detector, TriggeredEvent, detector, observe
 from magicnn.simulation.plan import plan_production
