@@ -25,6 +25,7 @@ __all__ = [
     "checksum",
     "configure_logging",
     "content_hash",
+    "is_first_process",
     "log_to_file",
     "progress",
     "provenance",
@@ -212,8 +213,13 @@ def read_json(path: Path | str) -> Any:
         raise InputError(f"{path}: not a JSON file ({error})") from error
 
 
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks: the first of those that torchrun started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def configure_logging(verbosity: int = 0) -> None:
-    """Send the package's log to the terminal.
+    """Send the package's log to the terminal; of the processes that torchrun started the first one does.
 
     Parameters
     ----------
@@ -222,6 +228,8 @@ def configure_logging(verbosity: int = 0) -> None:
     """
     logger = logging.getLogger("magicnn")
     level = {-1: logging.WARNING, 0: logging.INFO}.get(verbosity, logging.DEBUG)
+    if not is_first_process():
+        level = logging.ERROR
     logger.setLevel(min(level, logging.INFO))
     logger.propagate = False
     for handler in list(logger.handlers):

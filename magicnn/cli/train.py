@@ -62,6 +62,7 @@ def train(
     from magicnn.nn.data import Source
     from magicnn.nn.predict import needs_features
     from magicnn.nn.trainer import train as train_network
+    from magicnn.runs import is_first_process
 
     disp = DispDirection.load(baselines / BASELINE_FILES[0]) if baselines else None
     sources = []
@@ -73,6 +74,8 @@ def train(
             table = disp.apply(table) if disp else table
         sources.append(Source(event_set, table))
     trained = train_network(sources, output, settings=settings, device=device)
+    if not is_first_process():
+        return
     best = min(trained.description.history, key=lambda entry: entry["validation_loss"])
     numbers = ", ".join(f"{name} {value:.4g}" for name, value in best.items() if name.startswith("validation"))
     typer.echo(f"{output}: best of {len(trained.description.history)} epochs is {best['epoch']:.0f} ({numbers})")

@@ -13,7 +13,9 @@ __all__ = ["energy_loss", "particle_loss"]
 _LOG_VARIANCE_RANGE = (-9.0, 4.0)
 
 
-def particle_loss(logit: Tensor, is_gamma: Tensor, weight: Tensor, *, smoothing: float = 0.0) -> Tensor:
+def particle_loss(
+    logit: Tensor, is_gamma: Tensor, weight: Tensor, *, smoothing: float = 0.0, total: Tensor | None = None
+) -> Tensor:
     """Weighted mean of the binary cross entropy.
 
     Parameters
@@ -26,6 +28,8 @@ def particle_loss(logit: Tensor, is_gamma: Tensor, weight: Tensor, *, smoothing:
         Weight of each event.
     smoothing : float
         Labels become ``smoothing`` and ``1 - smoothing``.
+    total : Tensor, scalar, optional
+        Sum of the weights that the sum is divided by; of these events when not given.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def particle_loss(logit: Tensor, is_gamma: Tensor, weight: Tensor, *, smoothing:
     """
     target = is_gamma * (1.0 - 2.0 * smoothing) + smoothing
     each = functional.binary_cross_entropy_with_logits(logit, target, reduction="none")
-    return _mean(each, weight)
+    return _mean(each, weight, total)
 
 
 def energy_loss(
@@ -43,6 +47,7 @@ def energy_loss(
     *,
     kind: Literal["gaussian", "laplace"] = "gaussian",
     variance_weight: float = 0.0,
+    total: Tensor | None = None,
 ) -> Tensor:
     """Weighted mean of the negative log likelihood, without constants.
 
@@ -59,6 +64,8 @@ def energy_loss(
     variance_weight : float
         beta: each event counts with its variance^beta (as a constant), which keeps events of small variance from
         dominating the mean (Seitzer et al. 2022, arXiv:2203.09168, eq. 5).
+    total : Tensor, scalar, optional
+        Sum of the weights that the sum is divided by; of these events when not given.
 
     Returns
     -------
@@ -74,8 +81,8 @@ def energy_loss(
         each = 0.5 * log_variance + 2.0**0.5 * error.abs() * torch.exp(-0.5 * log_variance)
     if variance_weight:
         each = each * torch.exp(variance_weight * log_variance.detach())
-    return _mean(each, weight)
+    return _mean(each, weight, total)
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp_min(1e-12)
+def _mean(values: Tensor, weight: Tensor, total: Tensor | None) -> Tensor:
+    return (values * weight).sum() / (weight.sum() if total is None else total).clamp_min(1e-12)

@@ -33,6 +33,7 @@ def loss_of(
     training: TrainingSettings,
     *,
     is_validation: bool = False,
+    whole: Tensor | None = None,
 ) -> Tensor:
     """Sum of the losses of all heads.
 
@@ -50,6 +51,8 @@ def loss_of(
         Which losses.
     is_validation : bool
         Validation takes plain likelihoods: no smoothed labels, no weight of the variance.
+    whole : int64 Tensor, optional
+        All events of the batch of which ``rows`` are a part: the losses of its parts add up to that of the batch.
 
     Returns
     -------
@@ -57,10 +60,13 @@ def loss_of(
     """
     weight = sample.weight[rows].to(sample.device)
     is_gamma = sample.events.is_gamma[rows].to(sample.device)
+    totals = [
+        None if whole is None else v[whole].sum().to(sample.device) for v in (sample.weight, sample.events.is_gamma)
+    ]
     losses = []
     if "particle" in estimates:
         smoothing = 0.0 if is_validation else training.label_smoothing
-        losses.append(particle_loss(estimates["particle"], is_gamma, weight, smoothing=smoothing))
+        losses.append(particle_loss(estimates["particle"], is_gamma, weight, smoothing=smoothing, total=totals[0]))
     if "energy" in estimates:
         scales = model.normalisation
         target = (sample.events.log_energy[rows].to(sample.device) - scales.log_energy_mean) / scales.log_energy_scale
@@ -71,6 +77,7 @@ def loss_of(
                 is_gamma,
                 kind=training.energy_loss,
                 variance_weight=0.0 if is_validation else training.variance_weight,
+                total=totals[1],
             )
         )
     return torch.stack(losses).sum()

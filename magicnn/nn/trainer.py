@@ -7,6 +7,7 @@ import copy
 import csv
 import logging
 import math
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from magicnn.nn.checkpoint import (
     save_state,
 )
 from magicnn.nn.data import LabelledEvents, Sample, Source, derived_seed, epoch_batches, load_labelled, split_sample
+from magicnn.nn.distributed import Ranks, joined_ranks
 from magicnn.nn.model import EventModel, Normalisation
 from magicnn.nn.objective import evaluate, image_precision, loss_of
 from magicnn.nn.settings import ModelSettings, TrainingSettings
@@ -46,13 +48,17 @@ _MAPPED_BLOCK = 256
 def choose_device(name: str) -> torch.device:
     """Return the device named ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
 
+    Of several processes that torchrun started on a machine each gets a CUDA device of its own, unless one is named.
+
     Raises
     ------
     ConfigError
         The name is unknown, or there is no such device on this machine.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -82,7 +88,8 @@ def train(
     settings : ModelSettings
         What the network sees, its shape, how it is trained.
     device : str
-        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. Of the processes that torchrun starts each holds the events and takes
+        its share of every batch; the first one writes.
     on_epoch : callable, optional
         Called with the entry of the history after each epoch, once its state is safe on disk.
 
@@ -124,24 +131,27 @@ def train_on(
     finished = _finished(output, key, data, where)
     if finished is not None:
         return finished
-    with _repeatable(training.threads):
+    with _repeatable(training.threads), joined_ranks(where) as ranks:
+        ranks.require_same(key, "the processes of torchrun have different events or settings")
         fitting, validation = split_sample(data, training, where)
         description = _description(fitting, settings, key)
         with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
             torch.manual_seed(derived_seed(training.seed, "weights"))
             model = build_model(description, data.meta.camera, data.meta.telescopes).to(where)
         _LOG.info(
-            "training %s on %d events, validating on %d, %d parameters, on %s",
+            "training %s on %d events, validating on %d, %d parameters, on %s%s",
             " and ".join(training.heads),
             len(fitting.rows),
             len(validation.rows),
             sum(p.numel() for p in model.parameters()),
             where,
+            f" and {ranks.number - 1} more" if ranks.number > 1 else "",
         )
-        history = _fit(model, fitting, validation, training, output, key, on_epoch)
+        history = _fit(model, fitting, validation, training, output, key, on_epoch, ranks)
         description = replace(description, history=tuple(history))
-        save_model(output, model, description)
-        _state_path(output).unlink(missing_ok=True)
+        if ranks.is_first:
+            save_model(output, model, description)
+            _state_path(output).unlink(missing_ok=True)
     return TrainedModel(model.eval(), description)
 
 
@@ -164,6 +174,7 @@ def _fit(
     output: Path,
     key: str,
     on_epoch: Callable[[Mapping[str, float]], None] | None,
+    ranks: Ranks,
 ) -> list[dict[str, float]]:
     """Run the epochs that are missing; leave the best weights in the model and return the history."""
     optimiser = torch.optim.AdamW(_parameter_groups(model, training), lr=training.learning_rate)
@@ -177,38 +188,44 @@ def _fit(
         optimiser.load_state_dict(state["optimiser"])
         history, best_weights = state["history"], state["best_weights"]
         _LOG.info("going on after epoch %d", len(history))
+    ranks.require_same(len(history), f"the processes of torchrun see different files at {output.parent}")
     n_steps = -(-len(fitting.rows) // training.batch_size)
+    if len(fitting.rows) // n_steps < ranks.number:
+        raise ConfigError(f"{ranks.number} processes share batches of {training.batch_size} events: too few")
+    shared = ranks.joined(model)
     with progress(total=training.epochs, description="train", unit="epoch") as bar:
         bar.update(len(history))
         while len(history) < training.epochs and not _is_over(history, training.patience):
             epoch = len(history)
             started = time.monotonic()
-            train_loss = _train_epoch(model, average, optimiser, fitting, training, epoch, n_steps)
-            entry = {"epoch": epoch + 1, "train_loss": train_loss, **evaluate(average, validation, training)}
+            train_loss = _train_epoch(model, shared, average, optimiser, fitting, training, epoch, n_steps, ranks)
+            validated = ranks.agreed(evaluate(average, validation, training) if ranks.is_first else {})
+            entry = {"epoch": epoch + 1, "train_loss": train_loss, **validated}
             entry["learning_rate"] = optimiser.param_groups[0]["lr"]
             if not math.isfinite(train_loss):
                 raise InputError(f"training diverged in epoch {epoch + 1}; try a smaller training.learning_rate")
             if all(entry["validation_loss"] < h["validation_loss"] for h in history):
                 best_weights = _weights(average)
             history.append(entry)
-            save_state(
-                _state_path(output),
-                {
-                    "key": key,
-                    "weights": _weights(model),
-                    "average": _weights(average),
-                    "optimiser": optimiser.state_dict(),
-                    "history": history,
-                    "best_weights": best_weights,
-                },
-            )
-            _write_history(output, history)
+            if ranks.is_first:
+                save_state(
+                    _state_path(output),
+                    {
+                        "key": key,
+                        "weights": _weights(model),
+                        "average": _weights(average),
+                        "optimiser": optimiser.state_dict(),
+                        "history": history,
+                        "best_weights": best_weights,
+                    },
+                )
+                _write_history(output, history)
             seconds = time.monotonic() - started
             shown = {n: f"{v:.4f}" for n, v in entry.items() if n not in ("epoch", "learning_rate")}
             bar.set_postfix(shown, refresh=False)
             bar.update()
             _LOG.debug("epoch %d: %s, %.0f events/s", epoch + 1, shown, len(fitting.rows) / seconds)
-            if on_epoch is not None:
+            if on_epoch is not None and ranks.is_first:
                 on_epoch(entry)
     model.load_state_dict(best_weights)
     return history
@@ -216,14 +233,16 @@ def _fit(
 
 def _train_epoch(
     model: EventModel,
+    shared: nn.Module,
     average: EventModel,
     optimiser: torch.optim.Optimizer,
     fitting: Sample,
     training: TrainingSettings,
     epoch: int,
     n_steps: int,
+    ranks: Ranks,
 ) -> float:
-    """One pass over the training events; returns the mean loss."""
+    """One pass over the training events; ``shared`` is the model as all processes train it; returns the mean loss."""
     model.train()
     parameters: list[Tensor] = list(model.parameters())
     averaged: list[Tensor] = list(average.parameters())
@@ -231,22 +250,25 @@ def _train_epoch(
     block = _MAPPED_BLOCK if fitting.events.is_mapped else 1
     autocast = image_precision(training, fitting.device)
     with torch.random.fork_rng(devices=[fitting.device] if fitting.device.type == "cuda" else []):
-        torch.manual_seed(
-            derived_seed(training.seed, "dropout", epoch)
-        )  # so that an epoch depends on nothing before it
-        for rows, turns in epoch_batches(
+        # so that an epoch depends on nothing before it; each process drops other parts
+        torch.manual_seed(derived_seed(training.seed, "dropout", epoch) + ranks.rank)
+        for whole, turns in epoch_batches(
             fitting.rows, training.batch_size, seed=training.seed, epoch=epoch, block=block
         ):
             factor = learning_rate_factor(step, steps_per_epoch=n_steps, settings=training)
             for group in optimiser.param_groups:
                 group["lr"] = training.learning_rate * factor
+            rows = ranks.share(whole)
             symmetry = None
             if training.augment:
-                symmetry = (turns * model.n_symmetries).to(torch.int64).to(fitting.device)
+                symmetry = (ranks.share(turns) * model.n_symmetries).to(torch.int64).to(fitting.device)
             events = fitting.events.events.select(rows, fitting.device)
-            loss = loss_of(model(events, symmetry, autocast=autocast), model, fitting, rows, training)
+            estimates = shared(events, symmetry, autocast=autocast)
+            of_all = whole if ranks.number > 1 else None
+            loss = loss_of(estimates, model, fitting, rows, training, whole=of_all)
             optimiser.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
+            # the mean over the processes, which `shared` takes, becomes the gradient of the whole batch
+            torch.autograd.backward(loss * ranks.number)
             nn.utils.clip_grad_norm_(parameters, training.clip_norm)
             optimiser.step()
             step += 1
@@ -254,8 +276,8 @@ def _train_epoch(
                 # a short memory at first, when the weights move fast
                 keep = min(training.ema_decay, step / (step + 10.0))
                 torch._foreach_lerp_(averaged, parameters, 1.0 - keep)
-            total += float(loss.detach()) * len(rows)
-    return total / len(fitting.rows)
+            total += float(loss.detach()) * len(whole)
+    return ranks.sum(total) / len(fitting.rows)
 
 
 def _description(fitting: Sample, settings: ModelSettings, key: str) -> ModelDescription:
