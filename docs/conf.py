@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import jupytext
+
 from magicnn import __version__
 from magicnn.config import Settings
 from magicnn.events import SCHEMA
@@ -54,6 +56,22 @@ def write_column_tables(app):
             path.write_text(text, encoding="utf-8")
 
 
+def write_notebooks(app):
+    """Each notebook as a page, not executed, and as a file to download."""
+    for script in (Path(app.srcdir) / "notebooks").glob("*.py"):
+        notebook = jupytext.read(script)
+        jupytext.write(notebook, script.with_suffix(".ipynb"))
+        heading, *rest = [
+            cell.source if cell.cell_type == "markdown" else f"```python\n{cell.source}\n```" for cell in notebook.cells
+        ]
+        title, _, text = heading.partition("\n")
+        note = f"{{download}}`Download this notebook <{script.stem}.ipynb>`"
+        page = "\n\n".join([title, note, text.strip(), *rest]) + "\n"
+        path = script.with_suffix(".md")
+        if not path.exists() or path.read_text(encoding="utf-8") != page:
+            path.write_text(page, encoding="utf-8")
+
+
 def is_settings(thing):
     return isinstance(thing, type) and issubclass(thing, Settings) and thing is not Settings
 
@@ -92,6 +110,7 @@ def field_names(base):
 
 def setup(app):
     app.connect("builder-inited", write_column_tables, priority=0)
+    app.connect("builder-inited", write_notebooks, priority=0)
     app.connect("autodoc-process-docstring", list_settings, priority=900)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("autodoc-skip-member", leave_out_fields)

@@ -32,6 +32,8 @@ __all__ = [
 
 Particle = Literal["gamma", "gamma_diffuse", "proton", "helium", "electron", "muon"]
 
+_LEAST_ZENITH_WIDTH_DEG = 0.1
+
 
 class RouletteSettings(Settings):
     """Which thrown uses of a shower are simulated: all that may well trigger and few others, which get a weight."""
@@ -109,6 +111,12 @@ class ProductionSettings(Settings):
         ):
             if low > high:
                 raise ValueError(f"{what} are in the wrong order: {low:g} and {high:g}")
+        width = self.zenith_max_deg - self.zenith_min_deg
+        if self.reuse > 1 and width < _LEAST_ZENITH_WIDTH_DEG:
+            raise ValueError(
+                f"a zenith range of {width:g} deg is too narrow for other pointings to the same shower; "
+                f"widen it to {_LEAST_ZENITH_WIDTH_DEG:g} deg, or give reuse: 1"
+            )
         if self.particle not in ("gamma", "muon") and self.viewcone_max_deg == self.viewcone_min_deg:
             raise ValueError(f"{self.particle} needs a view cone, viewcone_max_deg above viewcone_min_deg")
         if self.roulette is not None and self.viewcone_max_deg == self.viewcone_min_deg:

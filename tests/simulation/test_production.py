@@ -232,6 +232,10 @@ def test_mistakes_in_settings_are_named(tmp_path):
         settings_from_yaml(path)
     with pytest.raises(ConfigError, match="wrong order"):
         settings_from_yaml(CONFIGS[0], ["zenith_min_deg=60", "zenith_max_deg=30"])
+    fixed = ["zenith_min_deg=20", "zenith_max_deg=20"]
+    with pytest.raises(ConfigError, match="too narrow for other pointings"):
+        settings_from_yaml(CONFIGS[0], [*fixed, "reuse=2"])
+    assert settings_from_yaml(CONFIGS[0], [*fixed, "reuse=1"]).zenith_max_deg == 20.0
     with pytest.raises(ConfigError, match="reuses: unknown setting, did you mean 'reuse'"):
         settings_from_yaml(CONFIGS[0], ["reuses=3"])
     with pytest.raises(ConfigError, match="view cone"):
