@@ -14,6 +14,7 @@ __all__ = [
     "MagicnnError",
     "MissingDependencyError",
     "has_near_name",
+    "known_name",
     "nearest_names",
     "optional_import",
 ]
@@ -50,8 +51,28 @@ class MissingDependencyError(MagicnnError):
 
 
 def has_near_name(name: str, known: Iterable[str]) -> bool:
-    """Whether an unknown name looks like a mistyped known one."""
-    return bool(difflib.get_close_matches(name, list(known), n=1))
+    """Whether an unknown name looks like a mistyped known one, whatever its case."""
+    return bool(_close(name, known, 1))
+
+
+def _close(name: str, known: Iterable[str], count: int) -> list[str]:
+    folded = {other.casefold(): other for other in known}
+    return [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=count)]
+
+
+def known_name(name: str, known: Iterable[str]) -> str | None:
+    """Find a name among the valid ones: itself, or the only one that differs in capitals alone.
+
+    Examples
+    --------
+    >>> known_name("lstcam", ["LSTCam", "NectarCam"])
+    'LSTCam'
+    """
+    names = list(known)
+    if name in names:
+        return name
+    alike = [other for other in names if other.casefold() == name.casefold()]
+    return alike[0] if len(alike) == 1 else None
 
 
 def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> str:
@@ -72,7 +93,7 @@ def nearest_names(name: str, known: Iterable[str], *, count: int = 3) -> str:
         ``"did you mean 'a' or 'b'?"``, or the list of all names when none is close.
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=count)
+    close = _close(name, names, count)
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
     return "known: " + ", ".join(names) if names else "none are known"

@@ -115,6 +115,7 @@ def progress(
         total=total,
         desc=description,
         unit=unit,
+        bar_format=None if total or hasattr(items, "__len__") else "{desc}: {n_fmt} [{elapsed}, {rate_fmt}]",
         dynamic_ncols=is_terminal,
         mininterval=0.2 if is_terminal else 30.0,
         disable=quiet or any(h.level > logging.INFO for h in _terminal_handlers()),
@@ -182,13 +183,19 @@ def provenance(*, seed: int | None = None, settings: Mapping[str, Any] | None = 
         "written_utc": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions,
         "platform": platform.platform(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join([_program(), *sys.argv[1:]]),
     }
     if seed is not None:
         record["seed"] = seed
     if settings is not None:
         record["settings"] = dict(settings)
     return record
+
+
+def _program() -> str:
+    """Name of what was called, `magicnn` for ``python -m magicnn`` too."""
+    path = Path(sys.argv[0])
+    return path.parent.name if path.name == "__main__.py" else path.name
 
 
 def write_json(path: Path | str, values: Any) -> None:

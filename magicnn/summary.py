@@ -20,6 +20,7 @@ __all__ = [
     "brief_ranges",
     "brief_thrown",
     "column_table",
+    "counted",
     "event_lines",
     "fold",
     "html_page",
@@ -57,6 +58,17 @@ _THROWN = {
     "zenith_min_deg",
 }
 _LEFT = "text-align:left;vertical-align:top"
+
+
+def counted(number: int, thing: str) -> str:
+    """Say how many of something there are; the name of the thing takes an s in the plural.
+
+    Examples
+    --------
+    >>> counted(1, "event"), counted(21, "event")
+    ('1 event', '21 events')
+    """
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def span(values: ArrayLike) -> str:

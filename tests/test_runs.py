@@ -68,6 +68,19 @@ def test_provenance_names_versions_and_seed():
     assert {"magicnn", "numpy", "python"} <= set(record["versions"])
 
 
+def test_the_command_is_named_however_it_is_called(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["/somewhere/magicnn/__main__.py", "info", "a.h5"])
+    assert provenance()["command"] == "magicnn info a.h5"
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/magicnn", "info", "a.h5"])
+    assert provenance()["command"] == "magicnn info a.h5"
+
+
+def test_counts_without_an_end_are_numbers(capsys):
+    configure_logging(0)
+    assert list(progress(iter(range(1)), description="events of a.simtel", unit="event")) == [0]
+    assert "events of a.simtel: 1 [" in capsys.readouterr().err
+
+
 def test_log_goes_to_the_file_of_the_run(tmp_path, capsys):
     configure_logging(0)
     configure_logging(-1)

@@ -139,8 +139,14 @@ def signal_settings(
     return validate_settings(SignalSettings, values, where=str(config or "signal settings"))
 
 
-def require_event_set_name(output: Path) -> None:
+def require_event_set_name(output: Path, hint: str = "") -> None:
     """Make sure that a file is named as the event set that it will be, by which other commands find it.
+
+    Parameters
+    ----------
+    output : Path
+    hint : str
+        What else could be given, for the error.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def require_event_set_name(output: Path) -> None:
     from magicnn.errors import ConfigError
 
     if output.suffix not in _EVENT_SET_SUFFIXES:
-        raise ConfigError(f"--output {output}: an event set is written, HDF5; give a name that ends in .h5")
+        raise ConfigError(f"--output {output}: an event set is written, HDF5; give a name that ends in .h5{hint}")
 
 
 def load_features(path: Path, reader: Reader, events: Path) -> FeatureTable:

@@ -26,7 +26,8 @@ def convert(
         Path,
         typer.Option(
             metavar="FILE.h5|FOLDER",
-            help="One event set of everything, or a folder for one per run, in parallel; the same command continues.",
+            help="One event set of everything, or a folder (it exists, or has no dot in its name) for one per run, "
+            "in parallel; the same command continues.",
         ),
     ],
     kind: Annotated[
@@ -86,7 +87,7 @@ def convert(
             dry_run=dry_run,
         )
         return
-    require_event_set_name(output)
+    require_event_set_name(output, ", or a folder: one that exists or a name without a dot")
     if any(given is not None for given in (workers, dask, slurm)) or keep_going:
         raise ConfigError(
             "--workers, --dask, --slurm and --keep-going make one event set per run: "
@@ -101,28 +102,33 @@ def _to_file(
     """Convert everything to one event set, or to one table where there are no pixels."""
     from magicnn.io import open_events
     from magicnn.io.convert import convert_events
-    from magicnn.io.formats import expand_paths
+    from magicnn.io.formats import expand_paths, require_known
     from magicnn.io.mars.tables import convert_parameters, mars_level
+    from magicnn.summary import counted
 
-    if kind is None and mars_level(expand_paths(inputs)[0]) in ("I", "S", "Q"):
+    require_known(kind)
+    files = expand_paths(inputs, kind)
+    if kind is None and mars_level(files[0]) in ("I", "S", "Q"):
         stereo = bool(options.get("require_stereo", True))
-        table = convert_parameters(inputs, output, require_stereo=stereo, dry_run=dry_run)
+        table = convert_parameters(files, output, require_stereo=stereo, dry_run=dry_run)
         typer.echo(f"{table} {'would be written' if dry_run else 'written'} to {output}")
         return
     if not dry_run:
-        done = convert_events(inputs, output, kind=kind, **options)
+        done = convert_events(files, output, kind=kind, **options)
         state = "written to" if done.n_converted else "stood already in"
-        typer.echo(f"{done.n_events} events {state} {done.output}")
+        typer.echo(f"{counted(done.n_events, 'event')} {state} {done.output}")
         return
-    reader = open_events(inputs, kind, **options)
+    reader = open_events(files, kind, **options)
     meta = reader.meta
     for path in meta.source_files:
         typer.echo(f"  {path}")
     for name, count in meta.provenance.get("cut_flow", {}).items():
-        typer.echo(f"  {name:<28}{count:>9}")
+        if count:
+            typer.echo(f"  {name:<28}{count:>9}")
     megabytes = len(reader) * len(meta.telescopes) * meta.camera.n_pixels * 4 / 1e6
     first, last = (int(reader.read(row, row + 1)["run_id"][0]) for row in (0, len(reader) - 1))
-    typer.echo(f"{len(reader)} events of {len(meta.source_files)} files would be written to {output}, ", nl=False)
+    what = f"{counted(len(reader), 'event')} of {counted(len(meta.source_files), 'file')}"
+    typer.echo(f"{what} would be written to {output}, ", nl=False)
     typer.echo(f"{', '.join(meta.telescopes)}, {_runs(first, last)}, {megabytes:.1f} MB")
 
 
@@ -139,6 +145,7 @@ def _to_folder(
     """Convert every run to an event set of its own."""
     from magicnn.io.convert_many import convert_groups
     from magicnn.io.groups import group_inputs
+    from magicnn.summary import counted
 
     groups = group_inputs(inputs, kind)
     outcomes = convert_groups(
@@ -153,10 +160,9 @@ def _to_folder(
     failed = [o for o in outcomes if o.problem]
     for outcome in done:
         typer.echo(_told(outcome, folder, dry_run=dry_run))
-    n_events = sum(o.n_events for o in done)
+    total = f"{counted(sum(o.n_events for o in done), 'event')} of {counted(len(done), 'run')}"
     would = "would be " if dry_run else ""
-    runs = "1 run" if len(done) == 1 else f"{len(done)} runs"
-    typer.echo(f"{n_events} events of {runs} {would}in {folder}" + (f", {len(failed)} failed" if failed else ""))
+    typer.echo(f"{total} {would}in {folder}" + (f", {len(failed)} failed" if failed else ""))
     for outcome in failed:
         typer.echo(f"magicnn: {outcome.group.name}: {outcome.problem}", err=True)
     if failed:
@@ -165,14 +171,15 @@ def _to_folder(
 
 def _told(outcome: Outcome, folder: Path, *, dry_run: bool) -> str:
     """Say what became, or would become, of a run."""
-    name = folder / outcome.output.name
-    if not dry_run:
-        state = "written to" if outcome.n_converted else "stood already in"
-        return f"{outcome.n_events} events {state} {name}"
     from magicnn.io import FORMATS
+    from magicnn.summary import counted
 
+    name = folder / outcome.output.name
+    events = counted(outcome.n_events, "event")
+    if not dry_run:
+        return f"{events} {'written to' if outcome.n_converted else 'stood already in'} {name}"
     what = FORMATS[outcome.group.kind].description.split(" ", 1)[1] if outcome.group.kind else "unknown"
-    head = f"{name}: {outcome.n_events} events, {', '.join(outcome.telescopes)}, {_runs(*outcome.runs)}"
+    head = f"{name}: {events}, {', '.join(outcome.telescopes)}, {_runs(*outcome.runs)}"
     return "\n".join([head, *(f"  {path}: {what}" for path in outcome.group.files)])
 
 

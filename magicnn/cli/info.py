@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from magicnn.errors import InputError, MagicnnError
+
 __all__ = ["info"]
+
+_log = logging.getLogger(__name__)
 
 _MODEL_SUFFIXES = (".pt", ".joblib")
 _SUFFIXES = (".h5", ".hdf5", ".root", *_MODEL_SUFFIXES)
@@ -27,36 +32,37 @@ def info(
         Path | None, typer.Option(help="With --image: the picture, PNG, PDF or SVG; event_N.png when not given.")
     ] = None,
     camera: Annotated[
-        str | None, typer.Option(help="With --image: camera to draw, for files with telescopes of several.")
+        str | None,
+        typer.Option(help="Camera to describe or draw, for ctapipe and sim_telarray files with several; any capitals."),
     ] = None,
 ) -> None:
     """Say what is in files: kind, events, telescopes, run, date, pointing, particle, columns with units."""
-    from magicnn.errors import ConfigError, InputError
+    from magicnn.errors import ConfigError
 
     if image is not None:
         _draw(files, image, output or Path(f"event_{image}.png"), camera)
         return
-    if output is not None or camera is not None:
-        raise ConfigError("--output and --camera go with --image N, which is missing")
-    n_failed = 0
-    for number, found in enumerate(_described(files)):
-        if isinstance(found, Exception):
-            n_failed += 1
+    if output is not None:
+        raise ConfigError("--output goes with --image N, which is missing")
+    failed: list[MagicnnError] = []
+    for number, found in enumerate(_described(files, camera)):
+        if isinstance(found, MagicnnError):
+            failed.append(found)
             typer.echo(f"magicnn: {found}", err=True)
         else:
             typer.echo(("\n" if number else "") + found)
-    if n_failed:
-        raise typer.Exit(InputError.exit_code)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
 
 
 def _draw(files: list[Path], number: int, output: Path, camera: str | None) -> None:
     """Draw one event of files that belong together."""
-    from magicnn.errors import InputError
     from magicnn.io import open_events
     from magicnn.io.formats import expand_paths, recognise
     from magicnn.io.mars.names import partner_path
-    from magicnn.report.event_picture import save_event
+    from magicnn.report.event_picture import require_picture_name, save_event
 
+    require_picture_name(output)
     paths = expand_paths(files)
     kind = recognise(paths[0]).kind
     options: dict[str, Any] = {} if camera is None else {"camera": camera}
@@ -72,41 +78,58 @@ def _draw(files: list[Path], number: int, output: Path, camera: str | None) -> N
     typer.echo(f"{output}: event {event['event_id'][0]} of run {event['run_id'][0]}")
 
 
-def _described(given: list[Path]) -> Iterator[str | Exception]:
+def _described(given: list[Path], camera: str | None) -> Iterator[str | MagicnnError]:
     """Descriptions of all files, and the errors of those that cannot be read."""
-    from magicnn.errors import InputError, MissingDependencyError
     from magicnn.io.formats import expand_paths
 
     for item in given:
         try:
             paths = _of_folder(item) if item.is_dir() else expand_paths(item)
-        except InputError as error:
+        except MagicnnError as error:
             yield error
             continue
         for path in paths:
             try:
-                yield _describe(path)
-            except (InputError, MissingDependencyError) as error:
+                yield _describe(path, camera)
+            except MagicnnError as error:
                 yield error
 
 
 def _of_folder(folder: Path) -> list[Path]:
-    from magicnn.errors import InputError
-
-    files = sorted(p for p in folder.iterdir() if p.suffix in _SUFFIXES and p.is_file() and p.name[0] != ".")
-    # the state of an unfinished training is nobody's result
-    files = [p for p in files if not p.name.endswith(".state.pt")]
+    """Files to describe in a folder; the state of an unfinished training is nobody's result."""
+    present = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    present = [p for p in present if not p.name.endswith(".state.pt")]
+    files = [p for p in present if _is_described(p)]
     if not files:
-        raise InputError(f"{folder}: no files to describe in this folder (looked for {', '.join(_SUFFIXES)})")
+        raise InputError(
+            f"{folder}: no files to describe in this folder (looked for {', '.join(_SUFFIXES)}, sim_telarray, CORSIKA)"
+        )
+    if len(files) < len(present):
+        _log.info("%s: %d of %d files passed over, of no known kind", folder, len(present) - len(files), len(present))
     return files
 
 
-def _describe(path: Path) -> str:
+def _is_described(path: Path) -> bool:
+    from magicnn.io.ctapipe.source import is_corsika, is_sim_telarray
+    from magicnn.io.root.files import check_regular_file
+
+    if path.suffix in _SUFFIXES:
+        return True
+    try:
+        head = check_regular_file(path)
+    except InputError:
+        return False
+    return is_corsika(path, head) or is_sim_telarray(path, head)
+
+
+def _describe(path: Path, camera: str | None) -> str:
     from magicnn.baselines.forest_files import FORESTS_MAGIC
     from magicnn.io.describe import as_text, describe
     from magicnn.io.root.files import check_regular_file
 
     head = check_regular_file(path)
+    if camera is not None:
+        return describe(path, camera=camera)
     if head.startswith(FORESTS_MAGIC) or path.suffix == ".joblib":
         return as_text(path, _forest_lines(path))
     if head.startswith(b"PK") or path.suffix == ".pt":

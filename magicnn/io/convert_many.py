@@ -19,6 +19,7 @@ from magicnn.io.convert import convert_events
 from magicnn.io.formats import open_events
 from magicnn.io.groups import InputGroup
 from magicnn.runs import progress
+from magicnn.summary import counted
 
 __all__ = ["Outcome", "convert_groups"]
 
@@ -50,6 +51,8 @@ class Outcome:
         What the reader said.
     problem : str
         Why there is no event set, in one line; empty when there is one.
+    is_setting : bool
+        Whether the problem is a setting that does not fit these files.
     """
 
     group: InputGroup
@@ -60,6 +63,7 @@ class Outcome:
     runs: tuple[int, int] = (0, 0)
     warnings: tuple[str, ...] = ()
     problem: str = ""
+    is_setting: bool = False
 
 
 def convert_groups(
@@ -99,7 +103,8 @@ def convert_groups(
         Without ``keep_going``: the first group that failed. What runs then is finished, the others are not begun; the
         same call continues.
     ConfigError
-        The number of workers or an option is wrong, or the workers cannot be reached.
+        The number of workers or an option is wrong (with ``keep_going`` an option that fits none of the groups), or the
+        workers cannot be reached.
     """
     is_here(workers)  # a wrong number is told before any file is opened
     target = Path(folder).absolute()
@@ -113,15 +118,19 @@ def convert_groups(
         for outcome in outcomes:
             for text in outcome.warnings:
                 said.setdefault(text, []).append(outcome.group.name)
+            if outcome.is_setting and not keep_going:
+                raise ConfigError(outcome.problem)
             if outcome.problem and not keep_going:
                 raise InputError(
-                    f"{outcome.problem} (stopped after {len(done)} of {len(tasks)} runs; --keep-going goes on with "
-                    "the others)"
+                    f"{outcome.problem} (stopped after {len(done)} of {counted(len(tasks), 'run')}; --keep-going goes "
+                    "on with the others)"
                 )
             done[outcome.group.name] = outcome
             bar.update(1)
     for text, names in said.items():
         _log.warning("%s%s: %s", names[0], f" and {len(names) - 1} more" if len(names) > 1 else "", text)
+    if done and all(outcome.is_setting for outcome in done.values()):
+        raise ConfigError(next(iter(done.values())).problem)
     return [done[group.name] for group in groups]
 
 
@@ -228,11 +237,11 @@ def _told(group: InputGroup, output: Path, work: Callable[[], dict[str, Any]]) -
     keep = _Keep(logging.WARNING)
     before = logger.handlers[:]
     logger.handlers[:] = [keep]
-    problem, found = "", {}
+    problem, found, is_setting = "", {}, False
     try:
         found = work()
-    except ConfigError:
-        raise  # it is the same for all groups
+    except ConfigError as error:
+        problem, is_setting = str(error), True
     except MagicnnError as error:
         problem = str(error)
     except OSError as error:
@@ -241,7 +250,7 @@ def _told(group: InputGroup, output: Path, work: Callable[[], dict[str, Any]]) -
         problem = f"{group.files[0]}: cannot be read ({type(error).__name__}: {one_line(error)[:200]})"
     finally:
         logger.handlers[:] = before
-    return Outcome(group, output, warnings=tuple(keep.said), problem=problem, **found)
+    return Outcome(group, output, warnings=tuple(keep.said), problem=problem, is_setting=is_setting, **found)
 
 
 class _Keep(logging.Handler):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +13,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.errors import ConfigError, InputError
+from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import HDF5_ERRORS, one_line
 from magicnn.io.eventset.layout import FORMAT as EVENTSET_FORMAT
-from magicnn.io.eventset.layout import open_hdf5
-from magicnn.io.formats import FORMATS, Format, is_ctapipe
+from magicnn.io.eventset.layout import meta_from_json, open_hdf5
+from magicnn.io.formats import FORMATS, StoredEvents, is_ctapipe, open_events, recognise
 from magicnn.io.root.files import check_regular_file
 from magicnn.summary import (
     RANGE_COLUMNS,
     Lines,
+    counted,
     event_lines,
     range_lines,
     some_names,
@@ -32,18 +35,18 @@ from magicnn.summary import (
 __all__ = ["as_text", "describe"]
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_EVENTIO_MAGICS = (b"\x37\x8a\x1f\xd4", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""Plain, and compressed with gzip or zstd."""
 
 
-def describe(path: str | Path) -> str:
+def describe(path: str | Path, *, camera: str | None = None) -> str:
     """Describe one file.
 
     Parameters
     ----------
     path : path
-        A MARS file of any level, photon bunches of CORSIKA (IACT), a ctapipe HDF5 file, an event set, or another HDF5
-        file of this package.
+        A MARS file of any level, photon bunches of CORSIKA (IACT), a ctapipe HDF5 file, a sim_telarray file, an event
+        set, or another HDF5 file of this package.
+    camera : str, optional
+        Of files with telescopes of several cameras: describe the events of this one.
 
     Returns
     -------
@@ -54,21 +57,30 @@ def describe(path: str | Path) -> str:
     ------
     InputError
         The file is missing, damaged, or none of these.
+    ConfigError
+        There is no such camera, or the format knows one camera only.
     MissingDependencyError
         A file of CORSIKA, and ``eventio`` is not installed.
     """
+    from magicnn.io.ctapipe.source import EVENTIO_MAGICS
+
     path = Path(path)
     head = check_regular_file(path)
+    if camera is not None:
+        with _without_counts():
+            return as_text(path, _reader_lines(_kind_of(path), [open_events(path, camera=camera)]))
     entry = next((entry for entry in FORMATS.values() if entry.recognises(path, head)), None)
     if head.startswith(b"root"):
         lines = _mars_lines(path)
     elif is_ctapipe(path, head):
         lines = _ctapipe_lines(path)
+    elif entry is not None and entry.kind == "eventsource":
+        lines = _event_source_lines(path)
     elif entry is not None and entry.kind != "eventset":
-        lines = _reader_lines(path, entry)
+        lines = _reader_lines(_kind_of(path), [entry.open([path])])
     elif head.startswith(_HDF5_MAGIC):
         lines = _hdf5_lines(path)
-    elif head.startswith(_EVENTIO_MAGICS):
+    elif head.startswith(EVENTIO_MAGICS):
         lines = _corsika_lines(path)
     else:
         raise InputError(
@@ -170,27 +182,80 @@ def _ctapipe_lines(path: Path) -> Lines:
     ]
 
 
-def _reader_lines(path: Path, entry: Format) -> Lines:
-    """What any reader knows; of a file with several cameras what to choose from."""
-    kind = f"{entry.description.split(' ', 1)[1]}"
+def _kind_of(path: Path) -> str:
+    """The format of a file in words, without an article."""
+    from magicnn.io.ctapipe.source import is_sim_telarray
+
+    if is_sim_telarray(path, check_regular_file(path)):
+        return "sim_telarray file"
+    return recognise(path).description.split(" ", 1)[1]
+
+
+def _event_source_lines(path: Path) -> Lines:
+    """Of a file that ctapipe's event sources read, all hexagonal cameras."""
+    from magicnn.io.ctapipe.eventsource import open_event_sources
+    from magicnn.io.ctapipe.source import hexagonal_cameras
+
+    readers, problems = [], []
+    with _without_counts():
+        for name in hexagonal_cameras(path) or (None,):  # without any, opening says so
+            try:
+                readers.append(open_event_sources([path], camera=name))
+            except InputError as error:
+                problems.append(error)
+        if not readers:
+            raise problems[0]
+        return _reader_lines(_kind_of(path), readers)
+
+
+@contextmanager
+def _without_counts() -> Iterator[None]:
+    """Keep readers from logging their cut flow, which is a line of the description."""
+    logger = logging.getLogger("magicnn.io")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
     try:
-        reader = entry.open([path])
-    except ConfigError as error:
-        return [("kind", kind), ("telescopes", str(error))]
-    meta = reader.meta
-    batches = [{n: b.columns[n] for n in RANGE_COLUMNS if n in b.columns} for b in reader.batches()]
-    columns = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _reader_lines(kind: str, readers: Sequence[StoredEvents]) -> Lines:
+    """What readers know of a file: one, or one for each of its cameras."""
+    meta = readers[0].meta
+    every = [_columns_of(reader) for reader in readers]
+    columns = {name: np.concatenate([one[name] for one in every]) for name in every[0]}
     lines = [
         ("kind", f"{kind}, {'simulation' if meta.is_simulation else 'data'}"),
         ("format", str(meta.provenance.get("format", ""))),
-        ("events", str(len(reader))),
-        *event_lines(meta),
     ]
+    if len(readers) == 1:
+        lines += [("events", str(len(readers[0]))), *event_lines(meta)]
+    else:
+        lines += [(key, value) for key, value in event_lines(meta) if key in ("particle", "production", "source")]
+        told = [
+            f"{r.meta.camera.name}: {counted(len(r), 'event')}, {counted(len(r.meta.telescopes), 'telescope')}, "
+            f"{r.meta.camera.n_pixels} pixels"
+            for r in readers
+        ]
+        hint = f"more about one with --camera {meta.camera.name}"
+        lines += [("cameras" if not i else "", text) for i, text in enumerate([*told, hint])]
     lines += range_lines(columns)
     lines += thrown_lines(meta.generated)
-    cuts = meta.provenance.get("cut_flow", {})
-    lines.append(("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)))
+    if len(readers) == 1:
+        cuts = meta.provenance.get("cut_flow", {})
+        lines.append(("cut flow", ", ".join(f"{name} {count}" for name, count in cuts.items() if count)))
     return [(key, value) for key, value in lines if value]
+
+
+def _columns_of(reader: StoredEvents) -> dict[str, NDArray[Any]]:
+    """Columns of `RANGE_COLUMNS` of all events, without their images where that is possible."""
+    from magicnn.io.ctapipe.eventsource import EventSourceReader
+
+    if isinstance(reader, EventSourceReader):
+        return {name: values for name, values in reader.columns.items() if name in RANGE_COLUMNS}
+    batches = [{n: b.columns[n] for n in RANGE_COLUMNS if n in b.columns} for b in reader.batches()]
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
 def _corsika_lines(path: Path) -> Lines:
@@ -287,7 +352,11 @@ def _table_lines(file: Any, kind: str) -> Lines:
     plain = {name: value for name, value in attributes.items() if not _is_json(value)}
     lines += [(name, str(value)) for name, value in sorted(plain.items()) if np.ndim(value) == 0]
     lines += thrown_lines(json.loads(attributes.get("generated", "{}")))
-    lines += written_lines(json.loads(attributes.get("provenance", "{}")))
+    record = json.loads(file["record"][()]) if "record" in file else {}
+    if "meta" in record:
+        meta = meta_from_json(record["meta"])
+        lines += [*event_lines(meta), *thrown_lines(meta.generated), ("source files", some_names(meta.source_files))]
+    lines += written_lines(record.get("provenance") or json.loads(attributes.get("provenance", "{}")))
     lines += _columns(columns)
     return [(key, value) for key, value in lines if value]
 

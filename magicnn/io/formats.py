@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from magicnn.errors import ConfigError, InputError, has_near_name, nearest_names
 from magicnn.events import EventBatch
 from magicnn.io.base import Reader
 from magicnn.io.root.files import check_regular_file
+from magicnn.summary import counted, some_names
 
 __all__ = [
     "FORMATS",
@@ -25,6 +27,8 @@ __all__ = [
     "register_format",
     "require_known",
 ]
+
+_log = logging.getLogger(__name__)
 
 PathLike = str | Path
 
@@ -86,7 +90,8 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
     Returns
     -------
     list of Path
-        Files named one by one keep their order; those of a directory or a glob are sorted.
+        Files named one by one keep their order; those of a directory or a glob are sorted. The log says how many files
+        of a directory are passed over.
 
     Raises
     ------
@@ -119,11 +124,51 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
 def _files_of_directory(directory: Path, kind: str | None) -> list[Path]:
     candidates = [entry for entry in FORMATS.values() if kind in (None, entry.kind)]
     patterns = list(dict.fromkeys(pattern for entry in candidates for pattern in entry.patterns))
+    present = sorted(p for p in directory.iterdir() if p.is_file() and not p.name.startswith("."))
     for pattern in patterns:
-        found = sorted(p for p in directory.glob(pattern) if p.is_file() and not p.name.startswith("."))
+        found = [p for p in present if p.match(pattern)]
         if found:
+            _tell_others(directory, pattern, found, [p for p in present if p not in found], patterns)
             return found
-    raise InputError(f"{directory}: no event files in this directory (looked for {', '.join(patterns)})")
+    light = next((p for p in present if _is_corsika(p)), None)
+    if light is not None:
+        raise InputError(f"{directory}: no event files in this directory; {light.name} holds {_CORSIKA_HINT}")
+    folders = sorted(p.name for p in directory.iterdir() if p.is_dir() and not p.name.startswith("."))
+    hint = f"; folders in it are not searched, name them: {some_names(folders)}" if folders else ""
+    raise InputError(f"{directory}: no event files in this directory (looked for {', '.join(patterns)}){hint}")
+
+
+def _tell_others(
+    directory: Path, pattern: str, found: Sequence[Path], others: Sequence[Path], patterns: Sequence[str]
+) -> None:
+    """Say which files of a directory are not taken: a warning when some look like files with events."""
+    if not others:
+        return
+    alike = [p for p in others if any(p.match(known) for known in patterns)]
+    _log.log(
+        logging.WARNING if alike else logging.INFO,
+        "%s: %s taken (%s), %s passed over (%s): name them to have them read",
+        directory,
+        counted(len(found), "file"),
+        pattern,
+        counted(len(others), "other"),
+        some_names([p.name for p in others]),
+    )
+
+
+_CORSIKA_HINT = (
+    "photon bunches of CORSIKA, which become events in a simulated camera: magicnn simulate PRODUCTION.yaml "
+    "--corsika FILE --output EVENTS.h5"
+)
+
+
+def _is_corsika(path: Path) -> bool:
+    from magicnn.io.ctapipe.source import is_corsika
+
+    try:
+        return is_corsika(path, check_regular_file(path))
+    except InputError:
+        return False
 
 
 def recognise(path: Path) -> Format:
@@ -145,8 +190,23 @@ def recognise(path: Path) -> Format:
             return entry
     if path.suffix == ".root":
         raise InputError(f"{path}: not a ROOT file (it does not start with 'root')")
+    if _is_corsika(path):
+        raise InputError(f"{path}: not a file with events but {_CORSIKA_HINT}")
+    if table := _kind_of_table(path, head):
+        raise InputError(f"{path}: not a file with events but {table} of magicnn; magicnn info says what is in it")
     known = ", ".join(f"{entry.description} ({entry.kind})" for entry in FORMATS.values())
     raise InputError(f"{path}: not a file with events; known are {known}")
+
+
+def _kind_of_table(path: Path, head: bytes) -> str:
+    """What an HDF5 file of this package is; empty for others."""
+    if not head.startswith(_HDF5_MAGIC):
+        return ""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        kind = str(file.attrs.get("format", ""))
+    return kind.removeprefix("magicnn ") if kind.startswith("magicnn ") else ""
 
 
 def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None = None, **options: Any) -> StoredEvents:
@@ -189,7 +249,8 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
             entry.open(files)  # a damaged file, whose format is uncertain, says so first
             is_slip = has_near_name(name, known) or not any(name in _options(other) for other in FORMATS.values())
             what = "unknown option" if is_slip else f"{files[0]}: no option"
-            raise ConfigError(f"{what} {name!r} for {entry.description}: {nearest_names(name, known)}")
+            hint = nearest_names(name, known) if known else "it takes none"
+            raise ConfigError(f"{what} {name!r} for {entry.description}: {hint}")
     return entry.open(files, **options)
 
 
@@ -325,7 +386,7 @@ register_format(
     Format(
         kind="eventsource",
         description="a sim_telarray file or another that ctapipe reads",
-        patterns=("*.simtel.zst", "*.simtel.gz", "*.simtel"),
+        patterns=("*.simtel*",),
         recognises=_is_event_source,
         open=_open_event_sources,
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_event", "draw_telescope", "save_event"]
+__all__ = ["draw_event", "draw_telescope", "require_picture_name", "save_event"]
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 _NOISE = "#e9ecf0"
@@ -48,14 +48,25 @@ def save_event(events: EventBatch, path: Path | str) -> None:
         There is no event, or the file cannot be written.
     """
     target = Path(path)
-    if target.suffix not in _SUFFIXES:
-        raise ConfigError(f"--output {target}: expected a name that ends in {', '.join(_SUFFIXES)}")
+    require_picture_name(target)
     if not len(events):
         raise InputError("no event to draw")
     with figure_style():
         figure = draw_event(events)
         with atomic_path(target) as partial:
             figure.savefig(partial, dpi=_DPI, format=target.suffix[1:])
+
+
+def require_picture_name(path: Path) -> None:
+    """Make sure that a name tells one of the kinds of pictures that are written.
+
+    Raises
+    ------
+    ConfigError
+        It does not.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise ConfigError(f"--output {path}: expected a name that ends in {', '.join(_SUFFIXES)}")
 
 
 def draw_event(events: EventBatch) -> Figure:

@@ -1,5 +1,7 @@
 """magicnn convert and magicnn info on the real files."""
 
+import shutil
+
 import pytest
 from typer.testing import CliRunner
 
@@ -52,7 +54,7 @@ def test_sampling_option(pair, tmp_path):
 def test_an_event_set_is_named_as_one(pair, tmp_path, words):
     done = magicnn("convert", *pair, "--output", tmp_path / "x.root", *words)
     assert done.exit_code == 2
-    assert "x.root: an event set is written, HDF5; give a name that ends in .h5" in done.output
+    assert "x.root: an event set is written, HDF5; give a name that ends in .h5, or a folder: one that" in done.output
     assert done.output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
@@ -62,6 +64,16 @@ def test_dry_run_writes_nothing(pair, tmp_path):
     assert shown.exit_code == 0
     assert "21 events of 2 files would be written" in shown.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_passed_over_are_told_once(pair, tmp_path):
+    for path in pair:
+        shutil.copy(path, tmp_path)
+    (tmp_path / "other.h5").write_bytes(b"x")
+    done = magicnn("convert", tmp_path, "--output", tmp_path / "crab.h5")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("passed over") == 1
+    assert "2 files taken (*_Y_*.root), 1 other passed over (other.h5)" in done.stderr
 
 
 def test_mono(pair, tmp_path):

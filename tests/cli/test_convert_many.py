@@ -201,6 +201,22 @@ def test_what_cannot_be_meant(night, damage, tmp_path):
     assert magicnn("convert", night / "M1", "--output", tmp_path / "o", "--sampling", "-1").exit_code == 2
 
 
+def test_a_camera_that_some_files_do_not_have(data_dir, tmp_path):
+    pytest.importorskip("ctapipe")
+    files = [data_dir / "simtel" / name for name in ("history_meta_75.simtel.zst", "n_hv_disabled.simtel.gz")]
+    words = ["--output", tmp_path / "o", "--camera", "lstcam", "--workers", "1"]
+    stopped = magicnn("convert", *files, *words)
+    assert stopped.exit_code == 2
+    assert "n_hv_disabled.simtel.gz: no camera 'lstcam'; it has UNKNOWN-7987PX (1 telescope)" in stopped.stderr
+    some = magicnn("convert", *files, *words, "--keep-going")
+    assert some.exit_code == 3
+    assert "1 event of 1 run in" in some.stdout
+    assert "magicnn: n_hv_disabled: " in some.stderr
+    none = magicnn("convert", files[1], *words, "--keep-going")
+    assert none.exit_code == 2
+    assert none.stderr.count("no camera 'lstcam'") == 1
+
+
 def test_warnings_of_all_runs_are_said_once(night, tmp_path, caplog):
     groups = group_inputs([night / "M1", night / "M2"])
     with caplog.at_level("WARNING", logger="magicnn"):

@@ -1,4 +1,6 @@
-"""magicnn info --image draws one event of any file with events."""
+"""magicnn info on the command line: one event of any file drawn, folders, cameras."""
+
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -39,7 +41,7 @@ def test_event_set(damage, tmp_path):
     [
         (["--image", "3"], 3, "there is no event 3; the last of 3 is 2"),
         (["--image", "0", "--output", "a.docx"], 2, "expected a name that ends in .png"),
-        (["--output", "a.png"], 2, "go with --image N"),
+        (["--output", "a.png"], 2, "--output goes with --image N"),
     ],
 )
 def test_what_cannot_be_drawn(damage, tmp_path, words, code, message):
@@ -47,3 +49,27 @@ def test_what_cannot_be_drawn(damage, tmp_path, words, code, message):
     done = magicnn("info", path, *words)
     assert done.exit_code == code
     assert message in done.stderr
+
+
+def test_a_wrong_name_for_the_picture_is_told_before_reading(tmp_path):
+    done = magicnn("info", tmp_path / "missing.h5", "--image", "0", "--output", tmp_path / "a.jpg")
+    assert done.exit_code == 2
+    assert "a.jpg: expected a name that ends in" in done.stderr
+
+
+def test_folder_with_files_of_all_kinds(damage, data_dir, tmp_path):
+    damage.write_event_set(tmp_path / "gamma.h5", n_events=2)
+    shutil.copy(data_dir / "corsika_photons" / "gamma_100gev_1216.eventio", tmp_path)
+    (tmp_path / "README").write_text("about these files")
+    shown = magicnn("info", tmp_path)
+    assert shown.exit_code == 0, shown.output
+    assert "event set, simulation" in shown.stdout
+    assert "photon bunches of CORSIKA" in shown.stdout
+    assert f"{tmp_path}: 1 of 3 files passed over, of no known kind" in shown.stderr
+
+
+def test_camera_of_a_file_that_knows_one(damage, tmp_path):
+    path = damage.write_event_set(tmp_path / "gamma.h5", n_events=2)
+    refused = magicnn("info", path, "--camera", "LSTCam")
+    assert refused.exit_code == 2
+    assert "no option 'camera' for an event set" in refused.stderr

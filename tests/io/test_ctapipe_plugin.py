@@ -212,6 +212,20 @@ def test_real_data_keep_their_times_and_fill_unusable_pixels(tmp_path):
         assert list(source.subarray.tel) == [1]
 
 
+def test_ctapipe_process_is_told_that_real_data_lose_their_pointing(tmp_path, caplog):
+    from ctapipe.io import EventSource
+    from ctapipe.tools.process import ProcessorTool
+
+    meta = EventMeta(None, "Crab Nebula", False, sampling_gsps=2.05, window_ns=39.0)
+    path = stored(tmp_path / "crab.h5", meta, 3, time_utc_ns=1_380_000_000_123_456_700 + 10**9 * np.arange(3))
+    plugin.MagicnnEventSource  # noqa: B018  # as the entry point does
+    with EventSource(path):
+        assert "pointing" not in caplog.text
+    with EventSource(path, parent=ProcessorTool()):
+        assert f"{path}: ctapipe-process does not write the pointing of real data" in caplog.text
+    assert f"magicnn export PREDICTIONS --format ctapipe --like {path}" in caplog.text
+
+
 def test_event_sets_of_other_arrays_keep_their_telescopes(tmp_path):
     from ctapipe.io import EventSource
 

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from magicnn.camera import Camera
-from magicnn.errors import InputError
+from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.generated import Generated
+from magicnn.images.features import extract_features
 from magicnn.io.describe import describe
-from magicnn.io.eventset.reader import EventSetWriter
+from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.predictions import PredictionTable
 
 THROWN = Generated("proton", 2.0, 100.0, 20000.0, 5000, 400.0, 0.0, 0.0, 0.0, 5.0, 10.0, 30.0).to_mapping()
@@ -51,6 +52,35 @@ def test_prediction_table(tmp_path):
     assert (said["rows"], said["method"], said["particle"]) == ("3", "forest", "proton")
     assert "by magicnn" in said["written"]
     assert "gammaness: 0 hadron-like to 1 gamma-like" in text
+
+
+def test_feature_table_says_where_it_comes_from(tmp_path, damage):
+    events = damage.write_event_set(tmp_path / "gamma.h5", n_events=4)
+    extract_features(EventSet(events)).save(tmp_path / "features.h5")
+    said = lines_of(describe(tmp_path / "features.h5"))
+    assert said["kind"].strip() == "features, format 1"
+    assert "by magicnn" in said["written"]
+    assert said["command"]
+    assert said["telescopes"].strip() == "M1, M2"
+    with EventSet(events) as before:
+        assert said["production"].strip() == before.meta.production
+
+
+def test_sim_telarray_file_with_several_cameras(data_dir, caplog):
+    pytest.importorskip("ctapipe")
+    path = data_dir / "simtel" / "history_meta_75.simtel.zst"
+    with caplog.at_level("INFO", logger="magicnn"):
+        text = describe(path)
+    assert "sim_telarray file, simulation" in text
+    assert "LSTCam: 1 event, 4 telescopes, 1855 pixels" in text
+    assert "NectarCam: 1 event, 15 telescopes, 1855 pixels" in text
+    assert "1296.4 GeV" in text
+    one = lines_of(describe(path, camera="nectarcam"))
+    assert one["camera"].strip() == "NectarCam, 1855 pixels"
+    assert one["telescopes"].count("MST-") == 15
+    assert not caplog.records  # the cut flow is a line of the text
+    with pytest.raises(ConfigError, match=r"no camera 'LSTCan'; did you mean 'LSTCam'\? it has LSTCam \(4"):
+        describe(path, camera="LSTCan")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_telescopes_are_chosen_by_name(lst_file, lst_events):
     medium = open_events(lst_file, camera="NectarCam").read()
     assert medium.charge.shape == (1, 15, 1855)
     assert np.isnan(medium.charge[0]).all(axis=-1).tolist() == [False] * 10 + [True] * 4 + [False]
-    with pytest.raises(ConfigError, match=r"LSTCam \(4 telescopes\), NectarCam \(15 telescopes\); choose one with"):
+    with pytest.raises(ConfigError, match=r"LSTCam \(4 telescopes\), NectarCam \(15 telescopes\); choose one"):
         open_events(lst_file)
     with pytest.raises(ConfigError, match="no telescope 'LST-9' with camera LSTCam"):
         open_events(lst_file, camera="LSTCam", telescopes=["LST-9"])
@@ -123,13 +123,13 @@ def test_files_of_other_telescopes_or_the_same_events_are_refused(data_dir, lst_
         open_events([lst_file, newer], camera="NectarCam")
     with pytest.raises(InputError, match=r"event 100 of run 4 comes twice, in .*history_meta_75"):
         open_events([lst_file, lst_file], camera="LSTCam")
-    with pytest.raises(ConfigError, match="no camera 'LSTCam'; there are UNKNOWN-7987PX"):
+    with pytest.raises(ConfigError, match="no camera 'LSTCam'; it has UNKNOWN-7987PX"):
         open_events([lst_file, proton], camera="LSTCam")
 
 
 def test_photons_of_corsika_are_no_events(data_dir):
     for path in sorted((data_dir / "corsika_photons").iterdir()):
-        with pytest.raises(InputError, match="not a file with events"):
+        with pytest.raises(InputError, match=r"not a file with events but photon bunches of CORSIKA.*magicnn simulate"):
             open_events(path)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 import magicnn
 from magicnn.errors import ConfigError, InputError
+from magicnn.images.features import extract_features
 from magicnn.io import FORMATS, open_events, register_format
 from magicnn.io.base import Reader
 from magicnn.io.convert import convert_events
@@ -82,6 +83,33 @@ def test_directory_prefers_calibrated_files(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     assert [p.name for p in expand_paths(tmp_path)] == ["20131004_M1_05029747.003_Y_a.root"]
     assert [p.name for p in expand_paths(tmp_path, "eventset")] == ["x.h5"]
+
+
+def test_what_a_directory_has_besides_is_told(tmp_path, caplog):
+    for name in ("a.simtel", "b.simtel.gz", "c.simtel.zst", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    with caplog.at_level("INFO", logger="magicnn"):
+        assert [p.name for p in expand_paths(tmp_path)] == ["a.simtel", "b.simtel.gz", "c.simtel.zst"]
+        assert caplog.records[-1].levelname == "INFO"
+        (tmp_path / "d_Y_.root").write_bytes(b"x")
+        assert [p.name for p in expand_paths(tmp_path)] == ["d_Y_.root"]
+    assert caplog.records[-1].levelname == "WARNING"  # others look like files with events
+    others = "a.simtel, b.simtel.gz, c.simtel.zst, notes.txt"
+    assert f"1 file taken (*_Y_*.root), 4 others passed over ({others})" in caplog.text
+    (tmp_path / "M1").mkdir()
+    with pytest.raises(InputError, match=r"folders in it are not searched, name them: M1"):
+        expand_paths(tmp_path, "eventset")
+
+
+def test_files_that_hold_no_events_yet(data_dir, event_set, tmp_path):
+    for given in (data_dir / "corsika_photons", data_dir / "corsika_photons" / "3_gammas_reuse_5.dat"):
+        with pytest.raises(InputError, match=r"photon bunches of CORSIKA.* magicnn simulate .* --corsika"):
+            open_events(given)
+    extract_features(open_events(event_set)).save(tmp_path / "features.h5")
+    with pytest.raises(InputError, match=r"features\.h5: not a file with events but features of magicnn"):
+        open_events(tmp_path / "features.h5")
+    with pytest.raises(ConfigError, match="no option 'camera' for an event set: it takes none"):
+        open_events(event_set, camera="MAGICCam")
 
 
 def write(name, content):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.errors import ConfigError, InputError, known_name, nearest_names
 from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import one_line
 from magicnn.io.ctapipe.events import LAYOUT, TRIGGER
@@ -165,9 +165,10 @@ def _with_camera(file: CtapipeFile, camera: str | None, where: Path) -> Bools:
             f"{where}: telescopes with several cameras, {', '.join(there)}; say with --camera which one the "
             "predictions were made from"
         )
-    if camera is not None and camera not in there:
+    found = known_name(camera, there) if camera is not None else None
+    if camera is not None and found is None:
         raise ConfigError(f"{where}: no camera {camera!r}; {nearest_names(camera, there)}")
-    return np.array([camera in (None, name) for name in names])
+    return np.array([found in (None, name) for name in names])
 
 
 _INDEX = event_index({name: np.empty(0, dtype=np.int64) for name in ("run_id", "event_id")})

@@ -84,6 +84,11 @@ class EventSourceReader(DecodedEvents):
         self._extractor = extractor
         self._stream: _Stream | None = None
 
+    @property
+    def columns(self) -> Mapping[str, NDArray[Any]]:
+        """Columns of all events, [N] or [N, T], without going through the files."""
+        return self._columns
+
     def _decode(self, first: int, last: int) -> EventBatch:
         shape = (last - first, len(self._meta.telescopes), self._meta.camera.n_pixels)
         charge = np.full(shape, np.nan, dtype=np.float32)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from magicnn.array import MAGIC_TELESCOPES, Site, TelescopeArray
 from magicnn.camera import Camera
-from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.errors import ConfigError, InputError, has_near_name, known_name, nearest_names
+from magicnn.summary import counted
 
-__all__ = ["Instrument", "instrument_of"]
+__all__ = ["Instrument", "instrument_of", "is_hexagonal", "telescopes_by_camera"]
 
 _SAME_PIXEL_M = 1e-4
 _SAME_FOCAL_LENGTH = 1e-3
@@ -63,9 +64,9 @@ def instrument_of(
     where : str
         Names the source in errors.
     camera : str, optional
-        Name of the camera; may be left out when there is only one hexagonal camera.
+        Name of the camera, capitals or not; may be left out when there is only one hexagonal camera.
     telescopes : sequence of str, optional
-        Names of the telescopes to take, all of that camera when not given.
+        Names of the telescopes to take, capitals or not; all of that camera when not given.
     simulation : mapping, optional
         ``prod_site_B_total`` (uT), ``prod_site_B_inclination`` and ``prod_site_B_declination`` (angles) of ctapipe's
         simulation configuration: the magnetic field, not known when not given.
@@ -81,41 +82,53 @@ def instrument_of(
     InputError
         The camera is not hexagonal, or telescopes with one camera name differ in their pixels or focal length.
     """
-    by_camera: dict[str, list[int]] = {}
-    for tel_id in sorted(subarray.tel):
-        by_camera.setdefault(subarray.tel[tel_id].camera.name, []).append(tel_id)
+    by_camera = telescopes_by_camera(subarray)
     chosen = _choose(subarray, by_camera, camera, where)
     names = _names(subarray, by_camera[chosen])
-    for name in telescopes or ():
-        if name not in names.values():
-            known = nearest_names(name, list(names.values()))
-            raise ConfigError(f"{where}: no telescope {name!r} with camera {chosen}; {known}")
-    names = {tel_id: name for tel_id, name in names.items() if telescopes is None or name in telescopes}
+    wanted = set()
+    for given in telescopes or ():
+        name = known_name(given, names.values())
+        if name is None:
+            known = nearest_names(given, names.values())
+            raise ConfigError(f"{where}: no telescope {given!r} with camera {chosen}; {known}")
+        wanted.add(name)
+    names = {tel_id: name for tel_id, name in names.items() if telescopes is None or name in wanted}
     tel_ids = tuple(names)
     described = _camera(subarray, chosen, tel_ids, where)
     array = _array(subarray, tel_ids, simulation)
     return Instrument(described, tuple(names.values()), tel_ids, array, str(subarray.name))
 
 
+def telescopes_by_camera(subarray: Any) -> dict[str, list[int]]:
+    """Numbers of the telescopes of a ``ctapipe.instrument.SubarrayDescription`` by the name of their camera."""
+    by_camera: dict[str, list[int]] = {}
+    for tel_id in sorted(subarray.tel):
+        by_camera.setdefault(subarray.tel[tel_id].camera.name, []).append(tel_id)
+    return by_camera
+
+
 def _choose(subarray: Any, by_camera: Mapping[str, Sequence[int]], camera: str | None, where: str) -> str:
     """Name of the camera to read."""
-    listed = ", ".join(f"{name} ({len(ids)} telescopes)" for name, ids in by_camera.items())
+    listed = ", ".join(f"{name} ({counted(len(ids), 'telescope')})" for name, ids in by_camera.items())
     if camera is not None:
-        if camera not in by_camera:
-            raise ConfigError(f"{where}: no camera {camera!r}; there are {listed}")
-        return camera
-    possible = [name for name, ids in by_camera.items() if _is_hexagonal(subarray, ids[0])]
+        found = known_name(camera, by_camera)
+        if found is None:
+            hint = f"{nearest_names(camera, by_camera)} " if has_near_name(camera, by_camera) else ""
+            raise ConfigError(f"{where}: no camera {camera!r}; {hint}it has {listed}")
+        return found
+    possible = [name for name, ids in by_camera.items() if is_hexagonal(subarray, ids[0])]
     if not possible:
         raise InputError(f"{where}: no telescope with a hexagonal camera, only {listed}")
     if len(possible) > 1:
         raise ConfigError(
-            f"{where}: telescopes with several cameras, {listed}; choose one with --camera {possible[0]} "
-            f"(camera={possible[0]!r})"
+            f"{where}: telescopes with several cameras, {listed}; choose one, --camera {possible[0]} on the command "
+            f"line, camera={possible[0]!r} in Python"
         )
     return possible[0]
 
 
-def _is_hexagonal(subarray: Any, tel_id: int) -> bool:
+def is_hexagonal(subarray: Any, tel_id: int) -> bool:
+    """Tell whether the pixels of a telescope's camera are hexagons."""
     from ctapipe.instrument import PixelShape
 
     return bool(subarray.tel[tel_id].camera.geometry.pix_type == PixelShape.HEXAGON)
@@ -123,7 +136,7 @@ def _is_hexagonal(subarray: Any, tel_id: int) -> bool:
 
 def _camera(subarray: Any, name: str, tel_ids: Sequence[int], where: str) -> Camera:
     """Build the camera that these telescopes share."""
-    if not _is_hexagonal(subarray, tel_ids[0]):
+    if not is_hexagonal(subarray, tel_ids[0]):
         shape = subarray.tel[tel_ids[0]].camera.geometry.pix_type.value
         raise InputError(
             f"{where}: the pixels of camera {name} are of shape {shape}; only hexagonal cameras can be read"

@@ -6,6 +6,7 @@ importing this module does not import ctapipe.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,8 @@ from magicnn.io.eventset.layout import FORMAT, open_hdf5
 from magicnn.io.eventset.reader import EventSet
 
 __all__ = ["is_event_set"]
+
+_log = logging.getLogger(__name__)
 
 _BLOCK = 256  # one chunk of the images of an event set
 
@@ -53,6 +56,13 @@ def _event_source() -> Any:
             subarray = subarray_description(self._events.meta)
             self._subarray = subarray.select_subarray(self.allowed_tels) if self.allowed_tels else subarray
             self._maker = EventMaker(self._events, self._subarray)
+            if not self.is_simulation and getattr(parent, "name", "") == "ctapipe-process":
+                _log.warning(
+                    "%s: ctapipe-process does not write the pointing of real data, its output will lack it; what "
+                    "`magicnn export PREDICTIONS --format ctapipe --like %s` writes has it",
+                    self.input_url,
+                    self.input_url,
+                )
             Provenance().add_input_file(str(self.input_url), role="DL1/Event", add_meta=False)
 
         @staticmethod

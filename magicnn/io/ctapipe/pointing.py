@@ -45,7 +45,8 @@ def pointing_of(file: CtapipeFile, tel_ids: Sequence[int], keys: Ints, time_utc_
     if not found:
         raise InputError(
             f"{file.path}: nothing says where the telescopes pointed (looked in {_FIXED_POINTING}, "
-            f"{', '.join(_MONITORED_POINTING)} and {_OBSERVATION_BLOCK})"
+            f"{', '.join(_MONITORED_POINTING)} and {_OBSERVATION_BLOCK}); ctapipe-process leaves it out "
+            "for real data: take what the file was made from"
         )
     zenith, azimuth = found[0]
     for other_zenith, other_azimuth in found[1:]:

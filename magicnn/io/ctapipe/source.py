@@ -14,13 +14,16 @@ from numpy.typing import NDArray
 
 from magicnn.array import wrapped_degrees
 from magicnn.errors import InputError, optional_import
-from magicnn.io.ctapipe.instrument import Instrument, instrument_of
+from magicnn.io.ctapipe.instrument import Instrument, instrument_of, is_hexagonal, telescopes_by_camera
 
 __all__ = [
     "EVENTIO_MAGICS",
     "Calibration",
     "event_columns",
     "events_of",
+    "hexagonal_cameras",
+    "instrument_in",
+    "is_corsika",
     "is_readable",
     "is_sim_telarray",
     "open_source",
@@ -53,17 +56,28 @@ def is_sim_telarray(path: Path, head: bytes) -> bool:
     head : bytes
         How it begins.
     """
+    first = _first_object(path, head)
+    return first is not None and first not in _CORSIKA_TYPES
+
+
+def is_corsika(path: Path, head: bytes) -> bool:
+    """Tell whether a file holds photon bunches of CORSIKA (IACT), as `is_sim_telarray` does."""
+    return _first_object(path, head) in _CORSIKA_TYPES
+
+
+def _first_object(path: Path, head: bytes) -> int | None:
+    """Type of the first eventio object of a file; None when it has none, or eventio is not installed."""
     if not head.startswith(EVENTIO_MAGICS):
-        return False
+        return None
     try:
         from eventio import EventIOFile
     except ImportError:
-        return False
+        return None
     try:
         with EventIOFile(str(path)) as file:
-            return next(file).header.type not in _CORSIKA_TYPES
+            return int(next(file).header.type)
     except Exception:  # whatever a decoder makes of bytes that are none of its own
-        return False
+        return None
 
 
 def is_readable(path: Path) -> bool:
@@ -81,6 +95,21 @@ def is_readable(path: Path) -> bool:
             except Exception:  # a plug-in that stumbles over a file does not read it
                 _log.debug("%s: %s failed", path, source.__name__, exc_info=True)
     return False
+
+
+def hexagonal_cameras(path: Path) -> dict[str, int]:
+    """Return the hexagonal cameras of a file that ctapipe reads, and how many telescopes have each.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, or no source takes it.
+    MissingDependencyError
+        ctapipe is not installed.
+    """
+    with open_source(path, is_index=True) as source:
+        found = telescopes_by_camera(source.subarray)
+        return {name: len(ids) for name, ids in found.items() if is_hexagonal(source.subarray, ids[0])}
 
 
 def instrument_in(path: Path, *, camera: str | None, telescopes: Sequence[str] | None) -> Instrument:
