@@ -1,4 +1,4 @@
-"""Every command and every Python block of the tutorial and of the how-to works."""
+"""Every command and every Python block of the tutorial, of the how-to and of the page on event sets works."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from magicnn.cli import app
 from magicnn.evaluation.metrics_table import METRICS
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("tutorial.md", "howto.md")
+PAGES = ("tutorial.md", "howto.md", "formats/eventset.md")
 FENCE = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
