@@ -16,11 +16,11 @@ from magicnn.baselines.forest import FOREST_FEATURES
 from magicnn.baselines.forest_files import load_forests, save_forests
 from magicnn.baselines.learners import LEARNERS, ClassicalSettings
 from magicnn.baselines.predictions import predict_table
+from magicnn.baselines.training import seen, training_events, training_weights
 from magicnn.config import validate_settings
 from magicnn.errors import InputError
-from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable
-from magicnn.images.quality import STANDARD_QUALITY, QualitySettings, passes_quality
+from magicnn.images.quality import STANDARD_QUALITY, QualitySettings
 from magicnn.predictions import PredictionTable
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
@@ -179,9 +179,9 @@ class ClassicalParticle(Classical):
             The method is unknown or estimates energies only.
         """
         inputs, rows, weight = _training(features, settings, weights)
-        is_gamma = features["true_particle"][rows] == 22
-        fitted = fit_classifier(method, inputs, is_gamma, settings, seed=_seed(seed, method), weights=weight)
-        return cls(settings, fitted, input_names(features.meta.telescopes), *_seen(features))
+        gamma = features["true_particle"][rows] == 22
+        fitted = fit_classifier(method, inputs, gamma, settings, seed=_seed(seed, method), weights=weight)
+        return cls(settings, fitted, input_names(features.meta.telescopes), **seen(features))
 
     def predict(self, features: FeatureTable) -> Floats:
         """Estimate how gamma-like events are.
@@ -249,7 +249,7 @@ class ClassicalEnergy(Classical):
             weights=weight,
             showers=features["shower_id"][rows] if "shower_id" in features else None,
         )
-        return cls(settings, fitted, input_names(features.meta.telescopes), *_seen(features))
+        return cls(settings, fitted, input_names(features.meta.telescopes), **seen(features))
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Estimate energies.
@@ -346,17 +346,9 @@ def _training(
     features: FeatureTable, settings: ClassicalSettings, weights: ArrayLike | None, *, gammas_only: bool = False
 ) -> tuple[Floats, NDArray[np.int64], Floats]:
     """Inputs, rows and weights of the events to train on."""
-    inputs, used = stereo_inputs(features)
-    used &= passes_quality(features, settings.quality)
-    if gammas_only and "true_particle" in features:
-        used &= features["true_particle"] == 22
-    rows = np.flatnonzero(used)
-    weight = event_weight(features.columns) if weights is None else np.asarray(weights, dtype=np.float64)
-    return inputs[rows], rows, weight[rows]
-
-
-def _seen(features: FeatureTable) -> tuple[Readout, ZenithRange]:
-    return Readout.of(features.meta), ZenithRange.of(features["pointing_zenith_deg"])
+    inputs, is_known = stereo_inputs(features)
+    rows = np.flatnonzero(is_known & training_events(features, settings.quality, gammas_only=gammas_only))
+    return inputs[rows], rows, training_weights(features, weights)[rows]
 
 
 def _seed(seed: int, method: str) -> int:

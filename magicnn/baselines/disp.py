@@ -17,10 +17,11 @@ from pydantic import Field
 
 from magicnn.array import camera_from_sky
 from magicnn.baselines.forest_files import load_forests, save_forests
+from magicnn.baselines.training import seen, training_events
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import InputError
 from magicnn.images.features import FeatureTable
-from magicnn.images.quality import QualitySettings, passes_quality
+from magicnn.images.quality import QualitySettings
 from magicnn.images.stereo import geometry_from_direction
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.splits import split_by_shower
@@ -105,10 +106,7 @@ class DispDirection:
         InputError
             A fold has no events to train on.
         """
-        used = passes_quality(features, settings.quality)
-        if "true_particle" in features:
-            used &= features["true_particle"] == 22
-        events = features.select(used)
+        events = features.select(training_events(features, settings.quality))
         fold = _folds(events, settings, seed)
         source = np.stack(_true_source(events), axis=-1)
         inputs = [_inputs(events, t) for t in range(len(events.meta.telescopes))]
@@ -125,8 +123,7 @@ class DispDirection:
                     )
                 row.append(_train(values[rows], target[rows], settings, [seed, k, telescope]))
             forests.append(tuple(row))
-        zenith = ZenithRange.of(features["pointing_zenith_deg"])
-        return cls(settings, seed, tuple(forests), Readout.of(features.meta), zenith)
+        return cls(settings, seed, tuple(forests), **seen(features))
 
     def apply(self, features: FeatureTable) -> FeatureTable:
         """Add the direction by DISP, and the impact and the height of the maximum that follow from it.

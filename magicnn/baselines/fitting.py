@@ -195,8 +195,8 @@ def fit_classifier(
     rows = _taken(learner, settings, len(x), seed)
     x, gamma = x[rows], gamma[rows]
     balance = balanced_weights(gamma, weight[rows])
-    estimator, scaling = build(settings, seed), None if learner.is_tree else _Scaling.of(x)
-    has_weights = _train(estimator, x if scaling is None else scaling(x), gamma.astype(np.int64), balance)
+    estimator = build(settings, seed)
+    scaling, has_weights = _train(learner, estimator, x, gamma.astype(np.int64), balance)
     if not has_weights and np.ptp(weight) > 0.0:
         _LOG.warning("%s cannot weigh its training events: all of a kind count the same", method)
     # a method without weights finds the share of gammas of the training events, not of equally frequent kinds
@@ -255,9 +255,8 @@ def fit_regressor(
     offset, scale = float(y.mean()), float(y.std()) or 1.0
 
     def fitted(which: NDArray[np.bool_]) -> tuple[Any, _Scaling | None, bool]:
-        estimator, scaling = build(settings, seed), None if learner.is_tree else _Scaling.of(x[which])
-        ready = x[which] if scaling is None else scaling(x[which])
-        return estimator, scaling, _train(estimator, ready, (y[which] - offset) / scale, weight[which])
+        estimator = build(settings, seed)
+        return estimator, *_train(learner, estimator, x[which], (y[which] - offset) / scale, weight[which])
 
     # a seed of its own: with that of a split before, the held-out showers could be those that are not here
     split = int(seed_sequence(seed, "showers held out for the uncertainty").generate_state(1)[0])
@@ -302,11 +301,15 @@ def _taken(learner: Learner, settings: ClassicalSettings, n_events: int, seed: i
     return np.sort(np.random.default_rng([seed, n_events]).choice(n_events, limit, replace=False))
 
 
-def _train(estimator: Any, inputs: Floats, target: NDArray[Any], weight: Floats) -> bool:
-    """Fit with weights where the estimator can; tell whether it could."""
+def _train(
+    learner: Learner, estimator: Any, inputs: Floats, target: NDArray[Any], weight: Floats
+) -> tuple[_Scaling | None, bool]:
+    """Fit with weights where the estimator can; return the scaling of its features, and whether it has weights."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.utils.validation import has_fit_parameter
 
+    scaling = None if learner.is_tree else _Scaling.of(inputs)
+    ready = inputs if scaling is None else scaling(inputs)
     steps = getattr(estimator, "steps", [("", estimator)])
     name, last = steps[-1]
     has_weights = bool(has_fit_parameter(last, "sample_weight"))
@@ -315,11 +318,11 @@ def _train(estimator: Any, inputs: Floats, target: NDArray[Any], weight: Floats)
         # the number of epochs is a setting, not a failure; few events have few quantiles
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "n_quantiles", UserWarning)
-        estimator.fit(inputs, target, **({argument: weight / weight.mean()} if has_weights else {}))
+        estimator.fit(ready, target, **({argument: weight / weight.mean()} if has_weights else {}))
     if "n_estimators" in estimator.get_params():
         # threads add up the votes of the trees in whatever order they finish; one thread always in the same
         estimator.set_params(n_jobs=1)
-    return has_weights
+    return scaling, has_weights
 
 
 def _in_parts(function: Callable[[Floats], Floats], scaling: _Scaling | None, inputs: ArrayLike) -> Floats:

@@ -13,11 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from magicnn.baselines.fitting import balanced_weights
 from magicnn.baselines.forest_files import load_forests, save_forests
 from magicnn.baselines.forest_settings import Averaging, ForestSettings
+from magicnn.baselines.training import seen, training_events, training_weights
 from magicnn.config import validate_settings
 from magicnn.errors import InputError
-from magicnn.events import event_weight
 from magicnn.images.features import FeatureTable
-from magicnn.images.quality import passes_quality
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
 
@@ -184,12 +183,12 @@ class ParticleForest(Forests):
                     f"gamma/hadron forest of {features.meta.telescopes[telescope]}: {n_gammas} gammas and "
                     f"{len(used) - n_gammas} hadrons pass the quality cuts; both are needed"
                 )
-            balance = balanced_weights(is_gamma[used], event_weight(features.columns)[used])
-            weight = balance if weights is None else np.asarray(weights, dtype=np.float64)[used]
+            weight = training_weights(features, weights)[used]
+            if weights is None:
+                weight = balanced_weights(is_gamma[used], weight)
             forest = RandomForestClassifier(**_options(settings, seed, telescope, for_particle=True))
             forests.append(_ready(forest.fit(inputs, is_gamma[used].astype(np.int64), sample_weight=weight)))
-        zenith = ZenithRange.of(features["pointing_zenith_deg"])
-        return cls(settings, tuple(forests), Readout.of(features.meta), zenith)
+        return cls(settings, tuple(forests), **seen(features))
 
     def predict(self, features: FeatureTable) -> Floats:
         """Estimate how gamma-like events are.
@@ -271,12 +270,11 @@ class EnergyForest(Forests):
                     f"energy forest of {features.meta.telescopes[telescope]}: none of {len(features)} events is a "
                     "gamma that passes the quality cuts"
                 )
-            own = event_weight(features.columns) if weights is None else np.asarray(weights, dtype=np.float64)
+            own = training_weights(features, weights)
             weight = None if np.all(own == 1.0) else own[used]
             forest = RandomForestRegressor(**_options(settings, seed, telescope))
             forests.append(_ready(forest.fit(inputs, log_energy[used], sample_weight=weight)))
-        zenith = ZenithRange.of(features["pointing_zenith_deg"])
-        return cls(settings, tuple(forests), Readout.of(features.meta), zenith)
+        return cls(settings, tuple(forests), **seen(features))
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Estimate energies.
@@ -310,9 +308,7 @@ def _training_rows(
     features: FeatureTable, settings: ForestSettings, *, gammas_only: bool = False
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Rows that one telescope's forest is trained on, and their inputs, telescope by telescope."""
-    passed = passes_quality(features, settings.quality)
-    if gammas_only and "true_particle" in features:
-        passed &= features["true_particle"] == 22
+    passed = training_events(features, settings.quality, gammas_only=gammas_only)
     for telescope in range(len(features.meta.telescopes)):
         inputs = forest_inputs(features, telescope, unsigned=settings.unsigned)
         used = np.flatnonzero(passed & np.isfinite(inputs).all(axis=1))

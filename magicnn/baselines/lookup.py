@@ -14,13 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from magicnn.baselines.smooth_table import SmoothTable
+from magicnn.baselines.training import is_gamma, seen, training_events
 from magicnn.config import Settings, validate_settings
 from magicnn.errors import CheckpointError, InputError
 from magicnn.events import event_weight
 from magicnn.hdf5 import created, opened
 from magicnn.images.cherenkov import cherenkov_pool
 from magicnn.images.features import FeatureTable
-from magicnn.images.quality import QualitySettings, passes_quality
+from magicnn.images.quality import QualitySettings
 from magicnn.readout import UNKNOWN_READOUT, Readout
 from magicnn.runs import provenance
 from magicnn.zenith import UNKNOWN_ZENITH, ZenithRange
@@ -134,10 +135,7 @@ class EnergyLookup:
         InputError
             No true energies, no events left, or no weights and the thrown spectrum is not known.
         """
-        is_gamma = np.ones(len(features), dtype=bool)
-        if "true_particle" in features:
-            is_gamma = features["true_particle"] == 22
-        used = passes_quality(features, settings.quality) & is_gamma
+        used = training_events(features, settings.quality)
         if not used.any():
             raise InputError(f"energy lookup: none of {len(features)} events is a gamma that passes the quality cuts")
         energy = np.asarray(features["true_energy_gev"][used], dtype=np.float64)
@@ -173,7 +171,7 @@ class EnergyLookup:
             _LOG.warning(
                 "energy lookup: the tables are empty and will estimate no energy: of %d training gammas %d pass the "
                 "quality cuts, a cell needs %g near it; simulate more",
-                np.count_nonzero(is_gamma),
+                np.count_nonzero(is_gamma(features)),
                 len(events),
                 settings.min_events,
             )
@@ -182,8 +180,7 @@ class EnergyLookup:
         known = np.isfinite(estimate)
         pull = np.abs(estimate[known] - energy[known]) / spread[known]
         scale = float(np.quantile(pull, 0.6827)) if known.any() else 1.0
-        zenith = ZenithRange.of(events["pointing_zenith_deg"])
-        return replace(raw, uncertainty_scale=scale, readout=Readout.of(features.meta), zenith=zenith)
+        return replace(raw, uncertainty_scale=scale, **seen(events))
 
     def predict(self, features: FeatureTable) -> tuple[Floats, Floats]:
         """Look the energies up.
