@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +13,7 @@ from magicnn.array import sky_from_camera
 from magicnn.evaluation import EvaluationSettings, evaluate
 from magicnn.evaluation.binning import ZENITH_BINS_DEG, Range
 from magicnn.generated import Generated
-from magicnn.pipeline.speed import Measure, collect, reference_ms
+from magicnn.pipeline.speed import Measure, collect, in_new_process, peak_memory_bytes, turns
 from magicnn.predictions import PredictionTable
 
 __all__ = ["MEASURES", "generated_predictions", "measure"]
@@ -49,14 +46,10 @@ def measure(*, n_events: int = 1_000_000, repeat: int = 1) -> dict[str, Any]:
     dict
         See `magicnn.pipeline.speed.collect`; besides, ``repeat`` and ``n_events``.
     """
-    values: dict[str, list[float]] = {key: [] for key in MEASURES}
-    references = []
-    for _ in range(repeat):
-        references.append(reference_ms())
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            for key, value in zip(MEASURES, pool.apply(_evaluated, (n_events,)), strict=True):
-                values[key].append(value)
-    return collect(values.items(), MEASURES, references, repeat=repeat, n_events=n_events)
+    references: list[float] = []
+    found = [in_new_process(_evaluated, n_events) for _ in turns(repeat, references)]
+    values = zip(MEASURES, zip(*found, strict=True), strict=True)
+    return collect(values, MEASURES, references, repeat=repeat, n_events=n_events)
 
 
 def generated_predictions(n_events: int, seed: int = 0) -> Mapping[str, list[PredictionTable]]:
@@ -147,5 +140,4 @@ def _evaluated(n_events: int) -> tuple[float, float, float]:
     settings = EvaluationSettings(zenith_bins_deg=ZENITH_BINS_DEG)
     wall, cpu = time.perf_counter(), time.process_time()
     evaluate(tables, settings)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return time.perf_counter() - wall, time.process_time() - cpu, peak / 2**30
+    return time.perf_counter() - wall, time.process_time() - cpu, peak_memory_bytes() / 2**30

@@ -16,9 +16,9 @@ from magicnn.events import EventBatch, concatenate
 from magicnn.images.cleaning import clean, tailcuts_clean
 from magicnn.images.hillas import image_parameters
 from magicnn.images.stereo import reconstruct
+from magicnn.pipeline.simulation_speed import bench_production
 from magicnn.pipeline.speed import Measure, chosen, collect, repeated
-from magicnn.simulation.production import simulate_chunk, simulator
-from magicnn.simulation.settings import ProductionSettings
+from magicnn.simulation.production import simulate_chunk
 
 __all__ = ["MEASURES", "measure"]
 
@@ -104,21 +104,7 @@ def measure(*, repeat: int = 5, scale: float = 1.0, only: Sequence[str] = ()) ->
 
 
 def _events(n_simulated: int, n_events: int) -> EventBatch:
-    settings = ProductionSettings(
-        name="features",
-        particle="gamma",
-        spectral_index=2.0,
-        energy_min_gev=100.0,
-        energy_max_gev=10_000.0,
-        zenith_min_deg=19.0,
-        zenith_max_deg=21.0,
-        viewcone_min_deg=0.4,
-        viewcone_max_deg=0.4,
-        scatter_radius_m=150.0,
-        reuse=5,
-        showers_per_chunk=1,
-    )
-    simulation = simulator(settings, 1)
+    simulation = bench_production("gamma", (100.0, 10_000.0), scatter_radius_m=150.0, reuse=5)
     parts: list[EventBatch] = []
     while sum(map(len, parts)) < n_simulated:
         parts.append(simulate_chunk(simulation, len(parts)))

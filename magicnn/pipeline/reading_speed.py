@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +21,9 @@ from magicnn.io.convert import convert_events
 from magicnn.io.eventset.reader import EventSet, EventSetWriter
 from magicnn.io.formats import open_events
 from magicnn.io.mars.writer import write_mars
-from magicnn.pipeline.speed import Measure, chosen, collect, peak_memory_bytes, repeated
+from magicnn.pipeline.speed import Measure, chosen, collect, in_new_process, peak_memory_bytes, repeated, turns
 
-__all__ = ["MEASURES", "convert_and_tell", "measure", "synthetic_events"]
+__all__ = ["MEASURES", "measure", "synthetic_events"]
 
 MEASURES: dict[str, Measure] = {
     "reader_us": Measure("our reader: one event of one telescope", "us", None),
@@ -54,7 +53,6 @@ _THROWN = Generated(
     zenith_min_deg=5.0,
     zenith_max_deg=35.0,
 )
-_CONVERT = "import sys; from magicnn.pipeline.reading_speed import convert_and_tell; convert_and_tell(*sys.argv[1:])"
 _EVENT_LOOP = """
 import json, sys, time
 from ctapipe_io_magic import MAGICEventSource
@@ -136,7 +134,7 @@ def _values(
         pairs = zip(rows["event_loop_us"], rows.get("reader_us", []), strict=False)
         rows["over_event_loop"] = [theirs / ours for theirs, ours in pairs]
     if {"convert_per_s", "convert_peak_mb"} & set(keys):
-        both = [_convert(pair, folder / "converted.h5") for _ in range(repeat)]
+        both = [in_new_process(_converted, pair, folder / f"converted_{k}.h5") for k in turns(repeat, references)]
         rows["convert_per_s"] = [n_events / spent for spent, _ in both]
         rows["convert_peak_mb"] = [peak for _, peak in both]
     if {"blocks_us", "shuffled_us"} & set(keys):
@@ -197,13 +195,6 @@ def synthetic_events(n: int, seed: int = 1) -> EventBatch:
     return EventBatch(charge, np.clip(time_ns, 0.0, 30.0).astype(np.float16).astype(np.float32), columns, meta)
 
 
-def convert_and_tell(output: str, *inputs: str) -> None:
-    """Convert files and print processor time in s and the greatest memory of the process in MB, as JSON."""
-    start = time.process_time()
-    convert_events(list(inputs), output)
-    sys.stdout.write(json.dumps([time.process_time() - start, peak_memory_bytes() / 1e6]) + "\n")
-
-
 def _pair(place: Path, n: int) -> list[Path]:
     """Write synthetic events as an event set beside a folder, and as MARS files of both telescopes into it."""
     source = place.with_suffix(".h5")
@@ -228,22 +219,18 @@ def _reader_us(pair: Sequence[Path], _: int) -> float:
 
 def _event_loop_us(python: Path, pair: Sequence[Path], k: int) -> float:
     """Time of the event loop over one telescope's file, without opening, per event."""
-    n, spent = _child([str(python), "-W", "ignore", "-c", _EVENT_LOOP, str(pair[k % len(pair)])])
-    return 1e6 * spent / n
-
-
-def _convert(pair: Sequence[Path], output: Path) -> tuple[float, float]:
-    """Time and greatest memory of a conversion in a process of its own."""
-    spent, megabytes = _child([sys.executable, "-c", _CONVERT, str(output), *map(str, pair)])
-    output.unlink()
-    return spent, megabytes
-
-
-def _child(command: Sequence[str]) -> tuple[float, float]:
+    command = [str(python), "-W", "ignore", "-c", _EVENT_LOOP, str(pair[k % len(pair)])]
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         last = next(iter(reversed((getattr(error, "stderr", None) or str(error)).strip().splitlines())), "")
-        raise ConfigError(f"{command[0]}: cannot measure with it ({last})") from error
-    first, second = json.loads(done.stdout.strip().splitlines()[-1])
-    return float(first), float(second)
+        raise ConfigError(f"{python}: cannot measure with it ({last})") from error
+    n, spent = json.loads(done.stdout.strip().splitlines()[-1])
+    return 1e6 * float(spent) / float(n)
+
+
+def _converted(pair: Sequence[Path], output: Path) -> tuple[float, float]:
+    """Processor time in s of a conversion, and the greatest memory of this process in MB."""
+    start = time.process_time()
+    convert_events(pair, output)
+    return time.process_time() - start, peak_memory_bytes() / 1e6

@@ -10,17 +10,17 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from magicnn.array import TELESCOPES_M
-from magicnn.pipeline.speed import Measure, chosen, collect, reference_ms, repeated
-from magicnn.simulation.production import simulate_chunk, simulator
+from magicnn.pipeline.speed import Measure, chosen, collect, peak_memory_bytes, repeated, turns
+from magicnn.simulation.production import Simulator, simulate_chunk, simulator
 from magicnn.simulation.settings import ProductionSettings, SiteSettings, settings_from_yaml
 from magicnn.simulation.showers import environment, simulate_shower
 
-__all__ = ["MEASURES", "measure"]
+__all__ = ["MEASURES", "bench_production", "measure"]
 
 _ZENITH_DEG = 20.0
 _CORE_RADIUS_M = 150.0
@@ -115,23 +115,28 @@ def measure(
     return collect(values, MEASURES, references, repeat=repeat, scale=scale)
 
 
-def first_shower() -> None:
-    """Simulate one event from a gamma of 1 TeV, detector included, as a new process would first."""
+def bench_production(particle: Literal["gamma", "proton"], energies_gev: tuple[float, float], **more: Any) -> Simulator:
+    """Return a simulation of E^-2 at 19 to 21 deg zenith distance, gammas 0.4 deg off, one shower in a chunk."""
+    is_gamma = particle == "gamma"
     settings = ProductionSettings(
-        name="start",
-        particle="gamma",
+        name=particle,
+        particle=particle,
         spectral_index=2.0,
-        energy_min_gev=1000.0,
-        energy_max_gev=1001.0,
+        energy_min_gev=energies_gev[0],
+        energy_max_gev=energies_gev[1],
         zenith_min_deg=19.0,
         zenith_max_deg=21.0,
-        viewcone_min_deg=0.4,
-        viewcone_max_deg=0.4,
-        scatter_radius_m=50.0,
-        reuse=1,
+        viewcone_min_deg=0.4 if is_gamma else 0.0,
+        viewcone_max_deg=0.4 if is_gamma else 2.0,
         showers_per_chunk=1,
+        **more,
     )
-    simulate_chunk(simulator(settings, 1), 0)
+    return simulator(settings, 1)
+
+
+def first_shower() -> None:
+    """Simulate one event from a gamma of 1 TeV, detector included, as a new process would first."""
+    simulate_chunk(bench_production("gamma", (1000.0, 1001.0), scatter_radius_m=50.0, reuse=1), 0)
 
 
 def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, references: list[float]) -> Any:
@@ -155,10 +160,7 @@ def _values(repeat: int, scale: float, keys: Sequence[str], configs: Path, refer
             settings = settings_from_yaml(configs / config, [*overrides, f"name={key}", "showers_per_chunk=1"])
             yield key, repeated(partial(_triggered_per_s, settings, number(_PRODUCTION_SHOWERS)), repeat, references)
     if any(k in keys for k in ("two_processes", "two_processes_cpu", "peak_memory_gb")):
-        pairs = []
-        for _ in range(repeat):
-            references.append(reference_ms())
-            pairs.append((_together(1, number(30)), _together(2, number(30))))
+        pairs = [(_together(1, number(30)), _together(2, number(30))) for _ in turns(repeat, references)]
         if "two_processes" in keys:
             yield "two_processes", [2.0 * one["wall_s"] / two["wall_s"] for one, two in pairs]
         if "two_processes_cpu" in keys:
@@ -220,22 +222,8 @@ def _together(n_processes: int, n_showers: int) -> dict[str, float]:
 
 
 def _worker(barrier: Any, results: Any, n_showers: int) -> None:
-    common: dict[str, Any] = {
-        "spectral_index": 2.0,
-        "energy_min_gev": 300.0,
-        "energy_max_gev": 20_000.0,
-        "zenith_min_deg": 19.0,
-        "zenith_max_deg": 21.0,
-        "scatter_radius_m": 200.0,
-        "reuse": 20,
-        "showers_per_chunk": 1,
-    }
-    simulations = [
-        simulator(
-            ProductionSettings(name="gamma", particle="gamma", viewcone_min_deg=0.4, viewcone_max_deg=0.4, **common), 1
-        ),
-        simulator(ProductionSettings(name="proton", particle="proton", viewcone_max_deg=2.0, **common), 1),
-    ]
+    more = {"scatter_radius_m": 200.0, "reuse": 20}
+    simulations = [bench_production(particle, (300.0, 20_000.0), **more) for particle in ("gamma", "proton")]
     for simulation in simulations:
         simulate_chunk(simulation, 0)
     barrier.wait()
@@ -244,12 +232,7 @@ def _worker(barrier: Any, results: Any, n_showers: int) -> None:
         for simulation in simulations:
             simulate_chunk(simulation, chunk)
     spent = time.process_time() - cpu, time.perf_counter() - wall
-    results.put((*spent, _peak_gb()))
-
-
-def _peak_gb() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e9 if sys.platform == "darwin" else 1e6 / 1.024)
+    results.put((*spent, peak_memory_bytes() / 1e9))
 
 
 def _start_s(_: int) -> float:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,20 @@ from numpy.typing import NDArray
 from magicnn.compiled import compiled
 from magicnn.errors import ConfigError, nearest_names
 
-__all__ = ["Measure", "chosen", "collect", "peak_memory_bytes", "reference_loop", "reference_ms", "repeated", "report"]
+__all__ = [
+    "Measure",
+    "chosen",
+    "collect",
+    "in_new_process",
+    "peak_memory_bytes",
+    "reference_loop",
+    "reference_ms",
+    "repeated",
+    "report",
+    "turns",
+]
+
+Given = TypeVar("Given")
 
 _REFERENCE_STEPS = 10_000_000
 _SEED = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)
@@ -78,11 +92,20 @@ def repeated(work: Callable[[int], float], repeat: int, references: list[float])
     list of float
     """
     work(0)
-    values = []
+    return [work(k) for k in turns(repeat, references)]
+
+
+def turns(repeat: int, references: list[float]) -> Iterator[int]:
+    """Count repetitions, and time the reference loop before each; its durations, ms, are appended to a list."""
     for k in range(repeat):
         references.append(reference_ms())
-        values.append(work(k))
-    return values
+        yield k
+
+
+def in_new_process(function: Callable[..., Given], *arguments: Any) -> Given:
+    """Return what a function of a module gives in a process of its own, which begins with next to no memory."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def collect(
