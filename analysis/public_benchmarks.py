@@ -28,7 +28,7 @@ from magicnn.baselines.learners import LEARNERS, ClassicalSettings
 from magicnn.errors import InputError, MagicnnError
 from magicnn.evaluation.classification import Labelled, classification_metrics, classify, cut_name, roc_band
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 from magicnn.evaluation.resampling import ShowerBootstrap, resample
 from magicnn.runs import content_hash, progress, read_json, seed_sequence, write_json
 from magicnn.splits import split_by_shower
@@ -213,7 +213,7 @@ def energy_numbers(sample: Sample, energy: Floats, n_replicates: int, seed: int)
 
 
 def _with_interval(value: Floats, replicates: Floats) -> Floats:
-    return np.stack([value, *percentile_interval(replicates)], axis=1)
+    return np.stack([value, *bootstrap_interval(value, replicates)], axis=1)
 
 
 def table_of(rows: Mapping[str, Row], columns: Mapping[str, str]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +62,22 @@ class Axis:
         return known.get(_COLUMN.get(self.quantity, "reco_energy_gev"), np.full(len(sample), np.nan))
 
 
-def axes(standard: str, settings: EvaluationSettings) -> tuple[Axis, ...]:
-    """Return the four axes, the one with the plain names first."""
+def axes(
+    standard: str, settings: EvaluationSettings, samples: Sequence[Sample], methods: Sequence[str | None]
+) -> tuple[Axis, ...]:
+    """Return the axes, the one with the plain names first.
+
+    Parameters
+    ----------
+    standard : {"true_energy", "reco_energy"}
+        The one with the plain names; it is there in any case.
+    settings : EvaluationSettings
+        Bins.
+    samples : sequence of Sample
+        The others are there when one of these samples has the quantity.
+    methods : sequence of (str or None)
+        Whose estimated energies count.
+    """
     energies = ranges(settings.energy_edges_gev)
     bins = {
         "true_energy": energies,
@@ -72,4 +86,5 @@ def axes(standard: str, settings: EvaluationSettings) -> tuple[Axis, ...]:
         "impact": ranges(settings.impact_edges_m),
     }
     order = [standard, *(name for name in bins if name != standard)]
-    return tuple(Axis(name, name == standard, bins[name]) for name in order)
+    every = (Axis(name, name == standard, bins[name]) for name in order)
+    return tuple(axis for axis in every if axis.is_standard or any(axis.exists(samples, m) for m in methods))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from magicnn.evaluation.calibration import calibration_error, log_losses
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 from magicnn.evaluation.resampling import Resampled, resample, row_searchsorted
 
 __all__ = [
@@ -358,5 +358,5 @@ def roc_band(
         return np.where(n_p > 0, curve, np.nan)
 
     value, replicates = resample(statistic, of_gammas, of_protons)
-    low, high = percentile_interval(replicates)
+    low, high = bootstrap_interval(value, replicates)
     return value, low, high

@@ -14,11 +14,10 @@ from magicnn.evaluation import classification
 from magicnn.evaluation.axes import Axis, axes
 from magicnn.evaluation.binning import Range, ranges
 from magicnn.evaluation.calibration import GAMMANESS_EDGES, gammaness_bin
-from magicnn.evaluation.comparison import compare
-from magicnn.evaluation.intervals import effective_number, percentile_interval, wilson_interval
+from magicnn.evaluation.intervals import bootstrap_interval, effective_number, wilson_interval
 from magicnn.evaluation.metrics_table import MetricRow
 from magicnn.evaluation.rates import Rates, rate_samples
-from magicnn.evaluation.rows import Cell, Scope, comparison_rows, efficiency_row
+from magicnn.evaluation.rows import Cell, Found, Scope, compared_rows, efficiency_row
 from magicnn.evaluation.samples import Role, Sample
 from magicnn.evaluation.settings import EvaluationSettings
 
@@ -114,9 +113,7 @@ def classification_rows(
     names = classification.classification_metrics(few, with_largest_q=False)
     at_cut = classification.cut_name(few[0])
     plain = [*_IN_BINS, *(f"{n}_{at_cut}" for n in _AT_CUT_IN_BINS)]
-    for axis in axes("reco_energy", settings):
-        if not axis.is_standard and not axis.exists([everything[r] for r in roles], reference):
-            continue
+    for axis in axes("reco_energy", settings, [everything[r] for r in roles], [reference]):
         for limits, cell in axis.cells(zenith):
             found = {}
             for one in (j.inside(axis, limits, reference) for j in judged):
@@ -156,20 +153,16 @@ def _labelled(one: _Judged, role: Role, rate_hz: Floats | None) -> classificatio
 
 
 def _difference_rows(
-    cell: Cell, scope: Scope, gamma: Sample, proton: Sample, found: Mapping[str, tuple[Floats, Floats]]
+    cell: Cell, scope: Scope, gamma: Sample, proton: Sample, found: Mapping[str, Found]
 ) -> Iterator[MetricRow]:
     n = _n_classified(gamma) + _n_classified(proton)
-    for a, b in scope.settings.comparisons:
-        if a in found and b in found:
-            (va, ra), (vb, rb) = found[a], found[b]
-            difference = compare(float(va[0]), float(vb[0]), ra[:, 0], rb[:, 0], how="difference")
-            yield from comparison_rows(cell, a, b, "classification", "auc_difference", n, difference)
+    yield from compared_rows(cell, scope, found, 0, "classification", "auc_difference", n, how="difference")
 
 
 def _summary_rows(
     cell: Cell, one: _Judged, names: Sequence[str], wanted: Sequence[str], value: Floats, replicates: Floats
 ) -> Iterator[MetricRow]:
-    low, high = percentile_interval(replicates)
+    low, high = bootstrap_interval(value, replicates)
     by_name = dict(zip(names, zip(map(float, value), map(float, low), map(float, high), strict=True), strict=True))
     n_g, n_p = _n_classified(one.gamma), _n_classified(one.proton)
     for name in wanted:

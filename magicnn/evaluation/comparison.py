@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 
 __all__ = ["Comparison", "compare", "geometric_mean"]
 
@@ -100,6 +100,6 @@ def geometric_mean(ratios: ArrayLike, replicates: ArrayLike) -> Comparison:
 
 def _comparison(value: float, replicates: np.ndarray, parity: float) -> Comparison:
     finite = replicates[np.isfinite(replicates)]
-    low, high = percentile_interval(replicates)
+    low, high = bootstrap_interval(value, replicates)
     sigma = float(finite.std(ddof=1)) if len(finite) > 1 else float("nan")
     return Comparison(float(value), float(low), float(high), sigma, parity)

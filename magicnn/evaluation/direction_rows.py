@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.evaluation.axes import axes
-from magicnn.evaluation.comparison import compare
 from magicnn.evaluation.direction import CONTAINMENT, direction_statistic, theta2_deg2
-from magicnn.evaluation.intervals import percentile_interval
 from magicnn.evaluation.metrics_table import MetricRow
 from magicnn.evaluation.resampling import resample
-from magicnn.evaluation.rows import Cell, Scope, comparison_rows
+from magicnn.evaluation.rows import Cell, Scope, compared_rows, metric_rows
 from magicnn.evaluation.samples import Sample
 
 __all__ = ["direction_rows"]
@@ -50,25 +48,17 @@ def direction_rows(
     events = ring.select(is_judged)
     theta2 = {m: t[is_judged] for m, t in theta2.items()}
     yield from _cell_rows(Cell(scope.zenith), scope, events, theta2)
-    for axis in axes("true_energy", scope.settings):
-        if axis.is_standard or axis.exists([everything], reference):
-            for limits, cell in axis.cells(scope.zenith):
-                inside = axis.inside(events, limits, reference)
-                yield from _cell_rows(cell, scope, events.select(inside), {m: t[inside] for m, t in theta2.items()})
+    for axis in axes("true_energy", scope.settings, [everything], [reference]):
+        for limits, cell in axis.cells(scope.zenith):
+            inside = axis.inside(events, limits, reference)
+            yield from _cell_rows(cell, scope, events.select(inside), {m: t[inside] for m, t in theta2.items()})
 
 
 def _cell_rows(cell: Cell, scope: Scope, events: Sample, theta2: Mapping[str, Floats]) -> Iterator[MetricRow]:
     sets, n = scope.sets(events), len(events)
     found = {m: resample(direction_statistic(t, events.weight), sets) for m, t in theta2.items()}
-    for method, (value, replicates) in found.items():
-        low, high = percentile_interval(replicates)
-        for name, *numbers in zip(CONTAINMENT, value.tolist(), low.tolist(), high.tolist(), strict=True):
-            yield cell.row(method, "direction", name, n, *numbers)
-    if cell.suffix:
-        return
-    column = list(CONTAINMENT).index("angular_resolution_68")
-    for a, b in scope.settings.comparisons:
-        if a in found and b in found:
-            (va, ra), (vb, rb) = ((v[column], r[:, column]) for v, r in (found[a], found[b]))
-            ratio = compare(float(vb), float(va), rb, ra, how="ratio")
-            yield from comparison_rows(cell, a, b, "direction", "angular_resolution_68_ratio", n, ratio)
+    for method, numbers in found.items():
+        yield from metric_rows(cell, method, "direction", CONTAINMENT, n, numbers)
+    if not cell.suffix:
+        column = list(CONTAINMENT).index("angular_resolution_68")
+        yield from compared_rows(cell, scope, found, column, "direction", "angular_resolution_68_ratio", n, how="ratio")

@@ -28,15 +28,12 @@ ENERGY_METRICS = (
 """What `energy_statistic` gives, in that order."""
 
 _OUTLIER = 3.0  # in units of half the 68 % interval, from the median
-_FIT_BINS = 24
 _FIT_HALF_WIDTH = 2.0  # in units of half the 68 % interval
 _FIT_MIN_EVENTS = 10
 _FIT_STEPS = 15
-_FIT_STEP = 2.0 * _FIT_HALF_WIDTH / _FIT_BINS
-_FIT_EDGES = np.arange(_FIT_BINS + 1) * _FIT_STEP - _FIT_HALF_WIDTH
-_FIT_POINTS = 0.5 * (_FIT_EDGES[1:] + _FIT_EDGES[:-1])
-_FIT_DESIGN = np.stack([np.ones(_FIT_BINS), _FIT_POINTS, _FIT_POINTS**2], axis=1)
-_FIT_PRODUCTS = (_FIT_DESIGN[:, :, None] * _FIT_DESIGN[:, None, :]).reshape(_FIT_BINS, 9)
+_FIT_POINTS, _FIT_SHARES = _FIT_HALF_WIDTH * np.stack(np.polynomial.legendre.leggauss(24))  # integrates over the window
+_FIT_DESIGN = np.stack([np.ones_like(_FIT_POINTS), _FIT_POINTS, _FIT_POINTS**2], axis=1)
+_FIT_PRODUCTS = (_FIT_DESIGN[:, :, None] * _FIT_DESIGN[:, None, :]).reshape(-1, 9)
 
 _THRESHOLD_STEP = 0.02  # log10(E)
 _THRESHOLD_SMOOTHING = 0.1  # log10(E), standard deviation
@@ -87,22 +84,24 @@ def energy_statistic(errors: ArrayLike, weights: ArrayLike | None = None) -> Sta
             far = np.stack([median - _OUTLIER * half68, np.nextafter(median + _OUTLIER * half68, np.inf)], axis=1)
             below = ranked.below(far)
             outliers = np.where(total > 0.0, 1.0 - (below[:, 1] - below[:, 0]) / total, np.nan)
-        mu, sigma = _gaussian_fit(ranked, median, half68, unit)
+        mu, sigma = _gaussian_fit(ranked, centre, median, half68, unit)
         found = (median, half68, centre + shift, rms, mu, sigma, absolute, np.maximum(outliers, 0.0))
         return np.stack(found, axis=1)
 
     return statistic
 
 
-def _gaussian_fit(ranked: Ranked, median: Floats, half68: Floats, unit: float) -> tuple[Floats, Floats]:
+def _gaussian_fit(ranked: Ranked, centre: float, median: Floats, half68: Floats, unit: float) -> tuple[Floats, Floats]:
     """Fit a Gaussian to the core of resampled distributions.
 
     Parameters
     ----------
     ranked : Ranked
         The values, in b sets.
+    centre : float
+        Taken off the values before squaring, against cancellation.
     median, half68 : float64 arrays, [b]
-        Median and half the 68 % interval of the sets: the fit uses the median +- 2 x half68 in 24 bins.
+        Median and half the 68 % interval of the sets: the fit uses the median +- 2 x half68.
     unit : float
         Weight that counts as one event.
 
@@ -113,24 +112,30 @@ def _gaussian_fit(ranked: Ranked, median: Floats, half68: Floats, unit: float) -
 
     Notes
     -----
-    Maximum of the Poisson likelihood of log-quadratic bin contents, which is concave; bins outside of the window
-    have no say, so that tails do not widen the core. The variance of the bin width is subtracted (Sheppard).
+    Maximum of the likelihood of a log-quadratic density in the window, which is concave; values outside have no say,
+    so that tails do not widen the core. There are no bins: where their edges fall would be another chance, which
+    intervals from resampled sets make too much of. Number, mean and square of the values in the window are all that
+    the likelihood depends on.
     """
     usable = np.isfinite(half68) & (half68 > 0.0)
-    centre, scale = np.where(usable, median, 0.0), np.where(usable, half68, 1.0)
-    counts = np.diff(ranked.below(centre[:, None] + scale[:, None] * _FIT_EDGES), axis=1) / unit
-    total = counts.sum(axis=1)
+    middle, scale = np.where(usable, median, 0.0), np.where(usable, half68, 1.0)
+    window = np.stack([middle - _FIT_HALF_WIDTH * scale, middle + _FIT_HALF_WIDTH * scale], axis=1)
+    sums = ranked.sums_below(window, lambda v: v - centre, lambda v: (v - centre) ** 2)
+    total, first, second = (np.diff(s, axis=1)[:, 0] / unit for s in sums)
+    shift = middle - centre
+    moments = np.stack(
+        [total, (first - total * shift) / scale, (second - 2.0 * first * shift + total * shift**2) / scale**2], axis=1
+    )
     usable &= total >= _FIT_MIN_EVENTS * (1.0 - 1e-9)
-    start = np.log(np.maximum(total, 1.0) * _FIT_STEP / np.sqrt(2.0 * np.pi))
+    start = np.log(np.maximum(total, 1.0) / np.sqrt(2.0 * np.pi))
     beta = np.stack([start, np.zeros_like(start), np.full_like(start, -0.5)], axis=1)
     for _ in range(_FIT_STEPS):
-        expected = np.exp(np.clip(beta @ _FIT_DESIGN.T, -50.0, 50.0))
-        gradient = (counts - expected) @ _FIT_DESIGN
+        expected = _FIT_SHARES * np.exp(np.clip(beta @ _FIT_DESIGN.T, -50.0, 50.0))
+        gradient = moments - expected @ _FIT_DESIGN
         hessian = (expected @ _FIT_PRODUCTS).reshape(-1, 3, 3) + 1e-9 * np.eye(3)
         beta = beta + np.clip(np.linalg.solve(hessian, gradient[..., None])[..., 0], -1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = -0.5 / beta[:, 2] - _FIT_STEP**2 / 12.0
-        mean, sigma = -0.5 * beta[:, 1] / beta[:, 2], np.sqrt(variance)
+        mean, sigma = -0.5 * beta[:, 1] / beta[:, 2], np.sqrt(-0.5 / beta[:, 2])
     usable &= (beta[:, 2] < 0.0) & (np.abs(mean) < _FIT_HALF_WIDTH) & (sigma < 2.0 * _FIT_HALF_WIDTH)
     return np.where(usable, median + mean * scale, np.nan), np.where(usable, sigma * scale, np.nan)
 

@@ -6,24 +6,31 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from magicnn.evaluation.axes import axes
 from magicnn.evaluation.binning import ALL_ENERGIES, Range, in_range, ranges
-from magicnn.evaluation.comparison import compare, geometric_mean
+from magicnn.evaluation.comparison import geometric_mean
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic, threshold_statistic
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 from magicnn.evaluation.metrics_table import MetricRow
 from magicnn.evaluation.rates import sample_rates_hz
 from magicnn.evaluation.resampling import resample
-from magicnn.evaluation.rows import Cell, Scope, comparison_rows, efficiency_row
+from magicnn.evaluation.rows import (
+    Cell,
+    Found,
+    Scope,
+    compared_rows,
+    comparison_rows,
+    efficiency_row,
+    metric_rows,
+)
 from magicnn.evaluation.samples import Sample
 from magicnn.evaluation.spectra import power_law
 
 __all__ = ["energy_rows", "threshold_row"]
 
-Floats = NDArray[np.float64]
-Found = tuple[Floats, Floats]
+_HALF68 = ENERGY_METRICS.index("resolution_half68")
+_RATIO = "resolution_half68_ratio"
 
 
 def threshold_row(scope: Scope) -> MetricRow:
@@ -34,7 +41,7 @@ def threshold_row(scope: Scope) -> MetricRow:
         weights = sample_rates_hz(ring, scope.zenith, power_law(scope.settings.threshold_index))
         statistic = threshold_statistic(ring.columns["true_energy_gev"], np.nan_to_num(weights))
         values, replicates = resample(statistic, scope.sets(ring))
-        value, (low, high) = float(values[0]), (float(v[0]) for v in percentile_interval(replicates))
+        value, (low, high) = float(values[0]), (float(v[0]) for v in bootstrap_interval(values, replicates))
     return Cell(scope.zenith).row("trigger", "trigger", "energy_threshold_gev", len(ring), value, low, high)
 
 
@@ -59,19 +66,19 @@ def energy_rows(everything: Sample, scope: Scope, methods: Sequence[str], thresh
     able = [m for m in methods if everything.has(m, "reco_energy_gev")]
     ring = scope.samples["ring_gamma"]
     judged = ring.select(ring.judged(able, "reco_energy_gev"))
-    for axis in axes("true_energy", scope.settings):
-        if not axis.is_standard and not any(axis.exists([everything], m) for m in able):
-            continue
+    for axis in axes("true_energy", scope.settings, [everything], able):
         per_bin: list[tuple[Range, int, dict[str, Found]]] = []
         for limits, cell in axis.cells(scope.zenith):
-            found = {}
+            found, n = {}, 0
             for method in able:
                 events = judged.select(axis.inside(judged, limits, method))
-                found[method] = _errors(events, method, scope)
-                yield from _rows(cell, method, len(events), *found[method])
-            per_bin.append((limits, len(events) if able else 0, found))
+                found[method], n = _errors(events, method, scope), len(events)
+                yield from metric_rows(cell, method, "energy", ENERGY_METRICS, n, found[method])
+            if axis.is_standard:
+                yield from compared_rows(cell, scope, found, _HALF68, "energy", _RATIO, n, how="ratio")
+                per_bin.append((limits, n, found))
         if axis.is_standard:
-            yield from _ratio_rows(scope, able, per_bin, threshold_gev)
+            yield from _mean_ratio_rows(scope, able, per_bin, threshold_gev)
     for method in able:
         yield from _migration_rows(scope, judged, method)
 
@@ -81,35 +88,19 @@ def _errors(events: Sample, method: str, scope: Scope) -> Found:
     return resample(energy_statistic(errors, events.weight), scope.sets(events))
 
 
-def _rows(cell: Cell, method: str, n: int, value: Floats, replicates: Floats) -> Iterator[MetricRow]:
-    low, high = percentile_interval(replicates)
-    for name, *numbers in zip(ENERGY_METRICS, value.tolist(), low.tolist(), high.tolist(), strict=True):
-        yield cell.row(method, "energy", name, n, *numbers)
-
-
-def _ratio_rows(
+def _mean_ratio_rows(
     scope: Scope, able: Sequence[str], per_bin: Sequence[tuple[Range, int, dict[str, Found]]], threshold_gev: float
 ) -> Iterator[MetricRow]:
-    """Ratios of the resolutions of compared methods, and their mean over the bins that count."""
-    column = ENERGY_METRICS.index("resolution_half68")
-    used = [(b, n) for b, n, _ in per_bin if b[0] >= threshold_gev and n >= scope.settings.comparison_min_events]
+    """Mean ratios of the resolutions of compared methods over the bins that count."""
+    used = [b for b in per_bin if b[0][0] >= threshold_gev and b[1] >= scope.settings.comparison_min_events]
     span = (used[0][0][0], used[-1][0][1]) if used else ALL_ENERGIES
     for a, b in scope.settings.comparisons:
-        if a not in able or b not in able:
-            continue
-        values, sets = [], []
-        for bin_gev, n, found in per_bin:
-            (va, ra), (vb, rb) = ((v[column], r[:, column]) for v, r in (found[a], found[b]))
-            ratio = compare(float(vb), float(va), rb, ra, how="ratio")
-            cell = Cell(scope.zenith, bin_gev)
-            yield from comparison_rows(cell, a, b, "energy", "resolution_half68_ratio", n, ratio)
-            if (bin_gev, n) in used:
-                values.append(ratio.value)
-                sets.append(rb / ra)
-        mean = geometric_mean(values, np.stack(sets, axis=1) if sets else np.empty((0, 0)))
-        n_used = sum(n for _, n in used)
-        cell = Cell(scope.zenith, span)
-        yield from comparison_rows(cell, a, b, "energy", "resolution_half68_ratio_mean", n_used, mean)
+        if a in able and b in able:
+            ratios = [found[b][0][_HALF68] / found[a][0][_HALF68] for _, _, found in used]
+            sets = [found[b][1][:, _HALF68] / found[a][1][:, _HALF68] for _, _, found in used]
+            mean = geometric_mean(ratios, np.stack(sets, axis=1) if sets else np.empty((0, 0)))
+            n_used = sum(n for _, n, _ in used)
+            yield from comparison_rows(Cell(scope.zenith, span), a, b, "energy", f"{_RATIO}_mean", n_used, mean)
 
 
 def _migration_rows(scope: Scope, judged: Sample, method: str) -> Iterator[MetricRow]:

@@ -1,4 +1,4 @@
-"""Intervals: Wilson for efficiencies, percentiles of the bootstrap over showers for everything else."""
+"""Intervals: Wilson for efficiencies, bias-corrected percentiles of the bootstrap over showers for everything else."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ from math import erf, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
 
-__all__ = [
-    "CONFIDENCE",
-    "effective_number",
-    "percentile_interval",
-    "wilson_interval",
-]
+__all__ = ["CONFIDENCE", "bootstrap_interval", "effective_number", "wilson_interval"]
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +16,8 @@ CONFIDENCE = erf(1.0 / sqrt(2.0))
 """Probability content of every interval: that of one standard deviation, 68.27 %."""
 
 QUANTILES_68 = (0.5 - CONFIDENCE / 2.0, 0.5 + CONFIDENCE / 2.0)
+
+_MOST_BIAS = 0.5  # standard deviations
 
 
 def wilson_interval(n_passed: ArrayLike, n_all: ArrayLike) -> tuple[Floats, Floats]:
@@ -83,27 +81,40 @@ def effective_number(
     return number / max(1.0, together / independent)
 
 
-def percentile_interval(replicates: ArrayLike) -> tuple[Floats, Floats]:
-    """Central 68.27 % interval of bootstrap replicates.
+def bootstrap_interval(value: ArrayLike, replicates: ArrayLike) -> tuple[Floats, Floats]:
+    """68.27 % interval from bootstrap replicates: their percentiles, corrected for bias.
 
     Parameters
     ----------
+    value : array_like, [] or [K]
+        The statistic of the events themselves.
     replicates : array_like, [B] or [B, K]
-        Infinite values count as such; NaN (the statistic does not exist in that set) is left out.
+        The statistic of resampled sets. Infinite values count as such; NaN (it does not exist in that set) is left out.
 
     Returns
     -------
     low, high : float64 arrays, [] or [K]
         NaN where more than half of the replicates are NaN, or where the limit is infinite.
+
+    Notes
+    -----
+    Where the value has a share Phi(b) of the replicates below it, the limits are their quantiles Phi(2 b - 1) and
+    Phi(2 b + 1) (Efron, Can. J. Stat. 9 (1981) 139). Plain percentiles lie about the middle of the replicates, which
+    scatters less than the value does where the value hangs on single events, as quantiles do, while the replicates
+    scatter more: such intervals hold the truth too often. b is kept within -0.5 and 0.5 and is 0 where there is no
+    finite value: what is off by more is another quantity than the replicates are.
     """
-    values = np.asarray(replicates, dtype=np.float64)
+    values, centre = np.asarray(replicates, dtype=np.float64), np.asarray(value, dtype=np.float64)
     if not len(values):
         return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
     n = np.sum(~np.isnan(values), axis=0)
+    below = np.sum(values < centre, axis=0) + 0.5 * np.sum(values == centre, axis=0)
+    share = np.where(np.isfinite(centre) & (n > 0), below / np.maximum(n, 1), 0.5)
+    bias = np.clip(ndtri(share), -_MOST_BIAS, _MOST_BIAS)
     ordered = np.sort(values, axis=0)  # NaN last
     limits = []
-    for q in QUANTILES_68:
-        rank = np.clip(np.rint(q * n - 0.5), 0, np.maximum(n - 1, 0)).astype(np.int64)
+    for side in (-1.0, 1.0):
+        rank = np.clip(np.rint(ndtr(2.0 * bias + side) * n - 0.5), 0, np.maximum(n - 1, 0)).astype(np.int64)
         limit = np.take_along_axis(ordered, rank[None, ...], axis=0)[0]
         limits.append(np.where((2 * n >= len(values)) & np.isfinite(limit), limit, np.nan))
     return limits[0], limits[1]

@@ -169,10 +169,7 @@ class Ranked:
         self._values = values[order]
         self._weights = None if weights is None or np.all(weights == 1.0) else weights[order]
         self._sets = Resampled(sets.shower[order], sets.counts)
-        place = np.arange(len(order)) // _BLOCK
-        n_blocks = len(order) // _BLOCK + 1
-        self._before = np.zeros((sets.n_sets, n_blocks + 1))
-        np.cumsum(self._sets.histogram(place, n_blocks, self._weights), axis=1, out=self._before[:, 1:])
+        self._before = self._sums_before(self._weights)
 
     @property
     def total(self) -> Floats:
@@ -196,13 +193,21 @@ class Ranked:
 
     def below(self, limits: Floats) -> Floats:
         """Return the weight of the values that are smaller than limits, both [b, K]."""
+        return self.sums_below(limits)[0]
+
+    def sums_below(self, limits: Floats, *functions: Callable[[Floats], Floats]) -> list[Floats]:
+        """Return the weight of the values that are smaller than limits, and sums of functions of them, all [b, K]."""
         if not len(self._values):
-            return np.zeros(limits.shape)
+            return [np.zeros(limits.shape) for _ in (None, *functions)]
         rank = np.searchsorted(self._values, np.where(np.isnan(limits), -np.inf, limits))
         block = rank // _BLOCK
         inside = np.where(np.arange(_BLOCK) < (rank % _BLOCK)[..., None], self._within(block), 0.0)
-        smaller: Floats = np.take_along_axis(self._before, block, axis=1) + inside.sum(axis=-1)
-        return smaller
+        sums = [np.take_along_axis(self._before, block, axis=1) + inside.sum(axis=-1)]
+        for values in (function(self._values) for function in functions):
+            before = self._sums_before(values if self._weights is None else values * self._weights)
+            inner = np.sum(inside * values[self._events(block)], axis=-1)
+            sums.append(np.take_along_axis(before, block, axis=1) + inner)
+        return sums
 
     def _at(self, number: Floats) -> Floats:
         """Value that follows the first ``number`` ones, [b, K]."""
@@ -212,14 +217,25 @@ class Ranked:
         at: Floats = self._values[np.minimum(block * _BLOCK + passed, len(self._values) - 1)]
         return at
 
+    def _sums_before(self, weights: Floats | None) -> Floats:
+        """Sum of weights [N] of the events before each block, [b, blocks + 1]."""
+        place = np.arange(len(self._values)) // _BLOCK
+        n_blocks = len(self._values) // _BLOCK + 1
+        before = np.zeros((self._sets.n_sets, n_blocks + 1))
+        np.cumsum(self._sets.histogram(place, n_blocks, weights), axis=1, out=before[:, 1:])
+        return before
+
+    def _events(self, block: Ints) -> Ints:
+        """Places of the events of blocks [b, K], [b, K, events of a block]; the last one's behind it."""
+        return np.minimum(block[..., None] * _BLOCK + np.arange(_BLOCK), len(self._values) - 1)
+
     def _within(self, block: Ints) -> Floats:
         """Weights of the events of blocks [b, K], [b, K, events of a block]; 0 behind the last."""
-        events = block[..., None] * _BLOCK + np.arange(_BLOCK)
-        known = np.minimum(events, len(self._values) - 1)
+        known = self._events(block)
         weight = self._sets.multiplicity(known).astype(np.float64)
         if self._weights is not None:
             weight *= self._weights[known]
-        return np.where(events < len(self._values), weight, 0.0)
+        return np.where(block[..., None] * _BLOCK + np.arange(_BLOCK) < len(self._values), weight, 0.0)
 
 
 def row_searchsorted(ascending: NDArray[np.number], wanted: NDArray[np.number]) -> Ints:

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.evaluation.binning import ALL_ENERGIES, Range
-from magicnn.evaluation.comparison import Comparison
-from magicnn.evaluation.intervals import effective_number, wilson_interval
+from magicnn.evaluation.comparison import Comparison, compare
+from magicnn.evaluation.intervals import bootstrap_interval, effective_number, wilson_interval
 from magicnn.evaluation.metrics_table import MetricRow
 from magicnn.evaluation.resampling import Resampled, ShowerBootstrap
 from magicnn.evaluation.samples import Role, Sample
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.runs import seed_sequence
 
-__all__ = ["Cell", "Scope", "comparison_rows", "efficiency_row"]
+__all__ = ["Cell", "Found", "Scope", "compared_rows", "comparison_rows", "efficiency_row", "metric_rows"]
+
+Found = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Values [K] and replicates [B, K] of some metrics, as `magicnn.evaluation.resampling.resample` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,33 @@ def efficiency_row(
     effective = effective_number(passed, weights=weights, shower_index=shower)
     low, high = wilson_interval(value * effective, effective)
     return cell.row(method, task, metric, len(passed), scale * value, scale * float(low), scale * float(high))
+
+
+def metric_rows(cell: Cell, method: str, task: str, names: Iterable[str], n: int, found: Found) -> Iterator[MetricRow]:
+    """Yield metrics with the intervals of their replicates."""
+    low, high = bootstrap_interval(*found)
+    for name, *numbers in zip(names, found[0].tolist(), low.tolist(), high.tolist(), strict=True):
+        yield cell.row(method, task, name, n, *numbers)
+
+
+def compared_rows(
+    cell: Cell,
+    scope: Scope,
+    found: Mapping[str, Found],
+    column: int,
+    task: str,
+    metric: str,
+    n: int,
+    *,
+    how: Literal["difference", "ratio"],
+) -> Iterator[MetricRow]:
+    """Compare one metric of the pairs of methods that are asked for: the difference a - b, or the ratio b / a."""
+    for a, b in scope.settings.comparisons:
+        if a in found and b in found:
+            first, second = (found[m] for m in ((a, b) if how == "difference" else (b, a)))
+            values = float(first[0][column]), float(second[0][column])
+            compared = compare(*values, first[1][:, column], second[1][:, column], how=how)
+            yield from comparison_rows(cell, a, b, task, metric, n, compared)
 
 
 def comparison_rows(

@@ -8,7 +8,7 @@ from magicnn.evaluation.classification import Labelled, classification_metrics, 
 from magicnn.evaluation.comparison import compare
 from magicnn.evaluation.direction import CONTAINMENT, direction_statistic
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_statistic
-from magicnn.evaluation.intervals import effective_number, percentile_interval, wilson_interval
+from magicnn.evaluation.intervals import bootstrap_interval, effective_number, wilson_interval
 from magicnn.evaluation.resampling import ShowerBootstrap, resample
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def test_energy():
     found = []
     for k in range(N_EXPERIMENTS):
         errors = 0.05 + 0.2 * by_shower(np.random.default_rng([1, k]))
-        found.append(percentile_interval(resample(energy_statistic(errors), drawn(SHOWER, k))[1]))
+        found.append(bootstrap_interval(*resample(energy_statistic(errors), drawn(SHOWER, k))))
     check(ENERGY_METRICS, truth, found)
 
 
@@ -55,7 +55,7 @@ def test_direction():
     for k in range(N_EXPERIMENTS):
         rng = np.random.default_rng([2, k])
         theta2 = (0.06 * by_shower(rng)) ** 2 + (0.06 * by_shower(rng)) ** 2
-        found.append(percentile_interval(resample(direction_statistic(theta2), drawn(SHOWER, k))[1]))
+        found.append(bootstrap_interval(*resample(direction_statistic(theta2), drawn(SHOWER, k))))
     check(CONTAINMENT, truth, found)
 
 
@@ -81,8 +81,8 @@ def test_classification():
     found, wilson = [], []
     for k in range(N_EXPERIMENTS):
         gamma, proton = separated(np.random.default_rng([3, k]), distance)
-        _, sets = classify(gamma, proton, [drawn(SHOWER, k), drawn(SHOWER, k, 1)], (0.7,), min_background=None)
-        found.append(percentile_interval(sets))
+        value, sets = classify(gamma, proton, [drawn(SHOWER, k), drawn(SHOWER, k, 1)], (0.7,), min_background=None)
+        found.append(bootstrap_interval(value, sets))
         passed = gamma.gammaness > 0.5
         n = effective_number(passed, shower_index=SHOWER)
         wilson.append(np.reshape(wilson_interval(passed.mean() * n, n), (2, 1)))

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from magicnn.evaluation.intervals import (
     CONFIDENCE,
+    bootstrap_interval,
     effective_number,
-    percentile_interval,
     wilson_interval,
 )
 
@@ -56,9 +57,23 @@ def test_wilson_with_effective_number_covers_for_re_used_showers():
     assert inside / 600 == pytest.approx(CONFIDENCE, abs=0.06)
 
 
-def test_percentile_interval_of_a_uniform_grid_and_of_infinities():
-    low, high = percentile_interval(np.arange(1001) / 1000)
-    assert (low, high) == (pytest.approx(0.1587, abs=1e-3), pytest.approx(0.8413, abs=1e-3))
-    low, high = percentile_interval(np.r_[np.arange(60.0), np.full(40, np.inf)])
+def test_bootstrap_interval_of_a_uniform_grid_and_of_infinities():
+    grid = np.arange(1001) / 1000
+    for value in (0.5, np.nan):
+        low, high = bootstrap_interval(value, grid)
+        assert (low, high) == (pytest.approx(0.1587, abs=1e-3), pytest.approx(0.8413, abs=1e-3))
+    low, high = bootstrap_interval(np.inf, np.r_[np.arange(60.0), np.full(40, np.inf)])
     assert low == pytest.approx(15, abs=1)
     assert np.isnan(high)
+    assert np.isnan(bootstrap_interval([1.0], np.empty((0, 1)))).all()
+
+
+def test_bootstrap_interval_takes_out_a_bias_but_no_other_quantity():
+    """Replicates that lie above the value as the value does above the truth: the truth is as far below."""
+    grid = norm.ppf((np.arange(4000) + 0.5) / 4000)
+    sets = np.stack([grid, grid + 0.3, grid + 5.0, np.full(4000, 1.0)], axis=1)
+    low, high = bootstrap_interval([0.0, 0.0, 0.0, 1.0], sets)
+    np.testing.assert_allclose(low, [-1.0, -1.3, 3.0, 1.0], atol=0.01)
+    np.testing.assert_allclose(high, [1.0, 0.7, 5.0, 1.0], atol=0.01)
+    some = np.where(np.arange(4000)[:, None] % 3 == 0, np.nan, sets)
+    np.testing.assert_allclose(bootstrap_interval([0.0, 0.0, 0.0, 1.0], some), (low, high), atol=0.02)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from magicnn.evaluation.intervals import CONFIDENCE, percentile_interval
+from magicnn.evaluation.intervals import CONFIDENCE, bootstrap_interval
 from magicnn.evaluation.resampling import Ranked, Resampled, ShowerBootstrap, resample
 
 
@@ -31,7 +31,7 @@ def test_bootstrap_of_a_mean_has_the_standard_error_and_covers():
 
         value, sets = resample(mean, drawn(np.arange(150), 200, trial))
         assert value[0] == pytest.approx(values.mean())
-        low, high = percentile_interval(sets[:, 0])
+        low, high = bootstrap_interval(value[0], sets[:, 0])
         inside.append(low <= 0.0 <= high)
     assert np.mean(inside) == pytest.approx(CONFIDENCE, abs=0.1)
     assert sets.std() == pytest.approx(values.std() / np.sqrt(150), rel=0.2)

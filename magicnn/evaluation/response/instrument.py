@@ -14,7 +14,7 @@ from pydantic import Field
 from magicnn.config import Settings
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import Range, in_range, ranges
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 from magicnn.evaluation.response.curves import (
     Curve,
     angular_containment,
@@ -285,8 +285,9 @@ def _sensitivity(
     gamma, noise = np.array([b.gamma_hz for b in bins]), np.array([b.background_hz for b in bins])
     shares = {}
     for name, rule in _rules(settings).items():
-        low, high = percentile_interval(np.array([rule(b.gamma_sets_hz, b.background_sets_hz) for b in bins]).T)
-        shares[name] = (rule(gamma, noise), low, high)
+        share = rule(gamma, noise)
+        sets = np.array([rule(b.gamma_sets_hz, b.background_sets_hz) for b in bins])
+        shares[name] = (share, *bootstrap_interval(share, sets.T))
     return SensitivityCurve(
         energy_min_gev=np.array([e[0] for e in energies]),
         energy_max_gev=np.array([e[1] for e in energies]),
