@@ -227,7 +227,8 @@ class Ranked:
 
     def _events(self, block: Ints) -> Ints:
         """Places of the events of blocks [b, K], [b, K, events of a block]; the last one's behind it."""
-        return np.minimum(block[..., None] * _BLOCK + np.arange(_BLOCK), len(self._values) - 1)
+        events: Ints = np.minimum(block[..., None] * _BLOCK + np.arange(_BLOCK), len(self._values) - 1)
+        return events
 
     def _within(self, block: Ints) -> Floats:
         """Weights of the events of blocks [b, K], [b, K, events of a block]; 0 behind the last."""

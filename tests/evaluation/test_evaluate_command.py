@@ -29,10 +29,12 @@ def files(synthetic, tmp_path_factory):
 
 
 def test_files_to_metrics(files, tmp_path):
-    done = invoke(*files, "--output", tmp_path, "--set", "n_replicates=20", "--seed", 4)
+    words = ("--set", "n_replicates=20", "--set", "zenith_bins_deg=[[5, 35]]", "--seed", 4)
+    done = invoke(*files, "--output", tmp_path, *words)
     assert done.exit_code == 0, done.output
     content = json.loads((tmp_path / "metrics.json").read_text())
     assert content["settings"]["seed"] == 4
+    assert {r["zenith_max_deg"] for r in content["rows"]} == {35.0}
     assert {r["method"] for r in content["rows"]} >= {"CNN", "forest", "LUT", "CNN vs forest"}
     assert (tmp_path / "metrics.ecsv").exists()
     again = invoke(*files, "--output", tmp_path)
