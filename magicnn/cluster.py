@@ -163,12 +163,15 @@ def _slurm_client(settings: SlurmSettings) -> Iterator[tuple[Any, int, str]]:
             time.sleep(_POLL_S)
             if not client.nthreads() and not _queued(cluster):
                 raise ConfigError(f"Slurm: the jobs ended before they worked; why is said in {settings.logs}")
+        # jobs that reach their time limit, or are cancelled, are replaced
+        cluster.adapt(minimum_jobs=settings.jobs, maximum_jobs=settings.jobs)
         yield client, settings.jobs * settings.cores, "Slurm"
 
 
 def _job_options(settings: SlurmSettings) -> dict[str, Any]:
     """Arguments of dask-jobqueue."""
     return {
+        "job_name": "magicnn",
         "cores": settings.cores,
         "processes": settings.cores,
         "memory": settings.memory,
