@@ -99,7 +99,7 @@ def thrown_lines(generated: Mapping[str, Any]) -> Lines:
     return [
         (
             "thrown",
-            f"{g['n_thrown']} {g['particle']}, E^-{g['spectral_index']:g} from {g['energy_min_gev']:g} to "
+            f"{g['n_thrown']:.0f} {g['particle']}, E^-{g['spectral_index']:g} from {g['energy_min_gev']:g} to "
             f"{g['energy_max_gev']:g} GeV, view cone {g['viewcone_min_deg']:g} to {g['viewcone_max_deg']:g} deg, "
             f"radius {g['scatter_radius_m']:g} m at 1 TeV from the zenith",
         )
@@ -173,7 +173,7 @@ def html_page(title: str, lines: Iterable[tuple[str, str]], *parts: str) -> str:
         HTML without scripts and outer styles; every text is escaped.
     """
     rows = "".join(
-        f'<tr><th style="{_LEFT}">{escape(key)}</th><td style="{_LEFT}">{escape(text)}</td></tr>'
+        f'<tr><th style="{_LEFT};white-space:nowrap">{escape(key)}</th><td style="{_LEFT}">{escape(text)}</td></tr>'
         for key, text in lines
         if text
     )

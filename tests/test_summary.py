@@ -1,5 +1,6 @@
 """What records say of themselves: one line in a terminal, one screen in a notebook, every text escaped."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -147,6 +148,8 @@ def test_metrics_show_their_headlines():
     assert "1.4 | 1.3 to 1.5 | 90" in told
     assert "0.91" not in told
     assert "MetricsTable: 0 rows" in page(MetricsTable(()))
+    many = MetricsTable(tuple(replace(rows[0], zenith_min_deg=float(k)) for k in range(30)))
+    assert "the first 16 of 30 numbers" in page(many)
 
 
 def test_settings_show_values_and_meanings():

@@ -95,7 +95,14 @@ def network(head: str, particles: list[str]):
     settings = ModelSettings.model_validate(
         {
             "network": {"arguments": {"stem": 8, "widths": [16, 32]}},
-            "training": {"heads": [head], "epochs": 12, "batch_size": 64, "validation_fraction": 0.2},
+            "training": {
+                "heads": [head],
+                "epochs": 12,
+                "batch_size": 64,
+                "ema_decay": 0.95,
+                "validation_fraction": 0.2,
+                "threads": 1,
+            },
         }
     )
     sources = [Source(training[p], baselines.disp.apply(parameters[p])) for p in particles]

@@ -85,7 +85,7 @@ features
 # %%
 is_inside = (features["leakage2"] < 0.05).all(axis=1) & (np.hypot(features["reco_x_deg"], features["reco_y_deg"]) < 1.2)
 sine = np.sin(np.radians(features["stereo_angle_deg"]))
-number = int(np.argmax(np.where(is_inside, sine * np.log(features["size_pe"].min(axis=1)), 0.0)))
+number = int(np.argmax(np.where(is_inside, sine * np.log1p(features["size_pe"].min(axis=1)), 0.0)))
 for k, telescope in enumerate(events.meta.telescopes):
     told = {name: features[name][number, k] for name in ("size_pe", "length_deg", "width_deg", "time_rms_ns")}
     print(telescope, ", ".join(f"{name} {value:.3g}" for name, value in told.items()))

@@ -172,7 +172,13 @@ settings = ModelSettings.model_validate(
     {
         "inputs": {"auxiliary": ["cos_zenith", "centre", "has_image"]},
         "network": {"arguments": {"stem": 4, "widths": [8]}},
-        "training": {"heads": ["particle", "energy"], "epochs": 1, "batch_size": 32, "validation_fraction": 0.3},
+        "training": {
+            "heads": ["particle", "energy"],
+            "epochs": 1,
+            "batch_size": 32,
+            "validation_fraction": 0.3,
+            "threads": 1,
+        },
     }
 )
 model = train([Source(gammas), Source(protons)], "moment.pt", settings=settings, device="cpu")

@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 from magicnn import EventSet
 from magicnn.evaluation import EvaluationSettings, evaluate
 from magicnn.evaluation.samples import align
+from magicnn.images.features import extract_features
 from magicnn.nn.data import Source
 from magicnn.nn.predict import predict_table
 from magicnn.nn.settings import ModelSettings
@@ -64,21 +65,27 @@ training["proton"]
 # %% [markdown]
 # ## Training
 #
-# The network sees the pixels of both telescopes on the hexagonal grid, and besides them only where the telescopes point
-# and how they stand to each other. All other settings keep their defaults; the display below has them with their
-# meanings. Diffuse gammas serve both tasks, protons the separation.
+# The network sees the pixels of both telescopes on the hexagonal grid and, besides them, where the telescopes point, how
+# they stand to each other, and the image and stereo parameters: with so few events the pixels alone would not do. All
+# other settings keep their defaults; the display below has them with their meanings. Diffuse gammas serve both tasks,
+# protons the separation.
 
 # %%
 settings = ModelSettings.model_validate(
     {
-        "inputs": {"auxiliary": ["cos_zenith", "baseline", "field", "centre", "has_image"]},
         "network": {"arguments": {"stem": 8, "widths": [16, 32]}},
-        "training": {"heads": ["particle", "energy"], "epochs": 8, "batch_size": 64, "validation_fraction": 0.2},
+        "training": {
+            "heads": ["particle", "energy"],
+            "epochs": 10,
+            "batch_size": 64,
+            "ema_decay": 0.95,
+            "validation_fraction": 0.2,
+            "threads": 1,
+        },
     }
 )
-model = train(
-    [Source(training["gamma_diffuse"]), Source(training["proton"])], "small_cnn.pt", settings=settings, device="cpu"
-)
+sources = [Source(training[p], extract_features(training[p])) for p in ("gamma_diffuse", "proton")]
+model = train(sources, "small_cnn.pt", settings=settings, device="cpu")
 model
 
 # %%
@@ -99,7 +106,7 @@ plt.title("loss of both heads together")
 # and the truth. Nothing that judges it sees the network again.
 
 # %%
-tables = {"CNN": [predict_table([model], events) for events in test.values()]}
+tables = {"CNN": [predict_table([model], events, extract_features(events)) for events in test.values()]}
 tables["CNN"][0]
 
 # %% [markdown]

@@ -310,6 +310,8 @@ class MetricsTable:
             for row in shown[:_SHOWN_ROWS]
         ]
         header = ("method", "metric", "zenith [deg]", "value", "68 % interval", "events")
+        if len(shown) > len(rows):
+            lines.append(("below", f"the first {len(rows)} of {len(shown)} numbers for all energies"))
         return html_page(f"MetricsTable: {len(self)} rows", lines, html_table(header, rows))
 
 
