@@ -65,10 +65,10 @@ training["proton"]
 # %% [markdown]
 # ## Training
 #
-# The network sees the pixels of both telescopes on the hexagonal grid and, besides them, where the telescopes point, how
-# they stand to each other, and the image and stereo parameters: with so few events the pixels alone would not do. All
-# other settings keep their defaults; the display below has them with their meanings. Diffuse gammas serve both tasks,
-# protons the separation.
+# The network sees the pixels of both telescopes on the hexagonal grid and, besides them, where the telescopes point,
+# how they stand to each other, and the image and stereo parameters: with so few events the pixels alone would not do.
+# All other settings keep their defaults; the display below has them with their meanings. Diffuse gammas serve both
+# tasks, protons the separation.
 
 # %%
 settings = ModelSettings.model_validate(
