@@ -31,6 +31,7 @@ _OUTLIER = 3.0  # in units of half the 68 % interval, from the median
 _FIT_HALF_WIDTH = 2.0  # in units of half the 68 % interval
 _FIT_MIN_EVENTS = 10
 _FIT_STEPS = 15
+_FIT_LAST_STEP = 1e-9  # of the logarithm of the density: converged
 _FIT_POINTS, _FIT_SHARES = _FIT_HALF_WIDTH * np.stack(np.polynomial.legendre.leggauss(24))  # integrates over the window
 _FIT_DESIGN = np.stack([np.ones_like(_FIT_POINTS), _FIT_POINTS, _FIT_POINTS**2], axis=1)
 _FIT_PRODUCTS = (_FIT_DESIGN[:, :, None] * _FIT_DESIGN[:, None, :]).reshape(-1, 9)
@@ -117,27 +118,35 @@ def _gaussian_fit(ranked: Ranked, centre: float, median: Floats, half68: Floats,
     intervals from resampled sets make too much of. Number, mean and square of the values in the window are all that
     the likelihood depends on.
     """
-    usable = np.isfinite(half68) & (half68 > 0.0)
-    middle, scale = np.where(usable, median, 0.0), np.where(usable, half68, 1.0)
+    found = np.full((2, len(median)), np.nan)
+    known = np.isfinite(half68) & (half68 > 0.0)
+    middle, scale = np.where(known, median, 0.0), np.where(known, half68, 1.0)
     window = np.stack([middle - _FIT_HALF_WIDTH * scale, middle + _FIT_HALF_WIDTH * scale], axis=1)
     sums = ranked.sums_below(window, lambda v: v - centre, lambda v: (v - centre) ** 2)
     total, first, second = (np.diff(s, axis=1)[:, 0] / unit for s in sums)
+    rows = np.flatnonzero(known & (total >= _FIT_MIN_EVENTS * (1.0 - 1e-9)))
+    if not len(rows):
+        return found[0], found[1]
+    middle, scale, total, first, second = (v[rows] for v in (middle, scale, total, first, second))
     shift = middle - centre
     moments = np.stack(
         [total, (first - total * shift) / scale, (second - 2.0 * first * shift + total * shift**2) / scale**2], axis=1
     )
-    usable &= total >= _FIT_MIN_EVENTS * (1.0 - 1e-9)
-    start = np.log(np.maximum(total, 1.0) / np.sqrt(2.0 * np.pi))
+    start = np.log(total / np.sqrt(2.0 * np.pi))
     beta = np.stack([start, np.zeros_like(start), np.full_like(start, -0.5)], axis=1)
     for _ in range(_FIT_STEPS):
         expected = _FIT_SHARES * np.exp(np.clip(beta @ _FIT_DESIGN.T, -50.0, 50.0))
         gradient = moments - expected @ _FIT_DESIGN
         hessian = (expected @ _FIT_PRODUCTS).reshape(-1, 3, 3) + 1e-9 * np.eye(3)
-        beta = beta + np.clip(np.linalg.solve(hessian, gradient[..., None])[..., 0], -1.0, 1.0)
+        step = np.clip(np.linalg.solve(hessian, gradient[..., None])[..., 0], -1.0, 1.0)
+        beta = beta + step
+        if np.abs(step).max() < _FIT_LAST_STEP:
+            break
     with np.errstate(divide="ignore", invalid="ignore"):
         mean, sigma = -0.5 * beta[:, 1] / beta[:, 2], np.sqrt(-0.5 / beta[:, 2])
-    usable &= (beta[:, 2] < 0.0) & (np.abs(mean) < _FIT_HALF_WIDTH) & (sigma < 2.0 * _FIT_HALF_WIDTH)
-    return np.where(usable, median + mean * scale, np.nan), np.where(usable, sigma * scale, np.nan)
+    is_peak = (beta[:, 2] < 0.0) & (np.abs(mean) < _FIT_HALF_WIDTH) & (sigma < 2.0 * _FIT_HALF_WIDTH)
+    found[:, rows] = np.where(is_peak, np.stack([middle + mean * scale, sigma * scale]), np.nan)
+    return found[0], found[1]
 
 
 def threshold_statistic(true_energy_gev: ArrayLike, weights: ArrayLike) -> Statistic:

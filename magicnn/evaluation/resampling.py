@@ -71,6 +71,13 @@ class Resampled:
         table = sparse.csr_array((content, (place, self.shower)), shape=(n_places, len(self.counts)))
         return self._times(table)
 
+    def block_sums(self, size: int, weights: ArrayLike | None = None) -> Floats:
+        """Sum weights (the number of events without) over blocks of so many events one after the other, [b, blocks]."""
+        n = len(self.shower)
+        content = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+        limits = np.append(np.arange(0, n, size), n)
+        return self._times(sparse.csr_array((content, self.shower, limits), shape=(len(limits) - 1, len(self.counts))))
+
     def multiplicity(self, events: Ints) -> NDArray[np.uint8]:
         """Return how often chosen events, [b, ...], are in the set of their row."""
         row = np.arange(self.n_sets).reshape(-1, *(1,) * (events.ndim - 1))
@@ -219,10 +226,9 @@ class Ranked:
 
     def _sums_before(self, weights: Floats | None) -> Floats:
         """Sum of weights [N] of the events before each block, [b, blocks + 1]."""
-        place = np.arange(len(self._values)) // _BLOCK
-        n_blocks = len(self._values) // _BLOCK + 1
-        before = np.zeros((self._sets.n_sets, n_blocks + 1))
-        np.cumsum(self._sets.histogram(place, n_blocks, weights), axis=1, out=before[:, 1:])
+        blocks = self._sets.block_sums(_BLOCK, weights)
+        before = np.zeros((len(blocks), blocks.shape[1] + 1))
+        np.cumsum(blocks, axis=1, out=before[:, 1:])
         return before
 
     def _events(self, block: Ints) -> Ints:
