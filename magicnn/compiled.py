@@ -22,10 +22,12 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     Notes
     -----
-    Arithmetic may be reordered, but NaN and infinity keep their meaning.
+    Arithmetic may be reordered, but NaN and infinity keep their meaning. Other threads go on while it runs.
     """
     _forget_stale_code(Path(function.__code__.co_filename).parent)
-    jit = numba.njit(cache=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+    jit = numba.njit(
+        cache=True, nogil=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}
+    )
     return cast("Callable[P, R]", jit(function))
 
 

@@ -9,8 +9,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +19,16 @@ from typing import Any, TypeVar
 from magicnn.cluster import DaskScheduler, SlurmSettings, open_cluster
 from magicnn.errors import ConfigError, MagicnnError
 
-__all__ = ["Place", "Workers", "interrupts_held", "is_here", "n_cores", "open_workers", "results_in_order"]
+__all__ = [
+    "Place",
+    "Workers",
+    "in_threads",
+    "interrupts_held",
+    "is_here",
+    "n_cores",
+    "open_workers",
+    "results_in_order",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -70,6 +79,30 @@ def is_here(place: Place) -> bool:
     if isinstance(place, int) and place < 1:
         raise ConfigError(f"expected at least one worker, got {place}")
     return (place is None or isinstance(place, int)) and (place or n_cores()) == 1
+
+
+def in_threads(work: Sequence[Callable[[], _Result]], threads: int | None = None) -> list[_Result]:
+    """Do work that lets other threads run meanwhile: unpacking, arithmetic of large arrays, compiled functions.
+
+    Parameters
+    ----------
+    work : sequence of callables
+        In any order, at the same time.
+    threads : int, optional
+        As many as cores when not given, but one in a process that another one started: that shares the cores already.
+
+    Returns
+    -------
+    list
+        What they return, in their order. The first exception is raised here, after what runs then has ended.
+    """
+    if threads is None:
+        threads = 1 if multiprocessing.parent_process() is not None else n_cores()
+    number = min(len(work), threads)
+    if number <= 1:
+        return [do() for do in work]
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(lambda do: do(), work))
 
 
 @contextlib.contextmanager

@@ -145,9 +145,9 @@ def _mars_lines(path: Path) -> Lines:
         ("events", events),
         ("trigger", file.trigger.mode),
         ("trigger table", file.trigger.table),
-        ("images", "" if file.has_images else "none: image parameters only"),
+        ("images", "" if file.images else "none: image parameters only"),
     ]
-    if file.has_images:
+    if file.images:
         lines.append(("readout", f"{sampling.n_slices} samples at {sampling.gsps} GS/s{assumed}"))
     lines += range_lines(columns)
     if file.is_simulation:

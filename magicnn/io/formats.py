@@ -283,6 +283,7 @@ def _open_mars(
     sampling_gsps: float | None = None,
     require_stereo: bool = True,
     max_time_difference_us: float = 10.0,
+    threads: int | None = None,
 ) -> StoredEvents:
     from magicnn.io.mars.reader import open_mars
 
@@ -291,6 +292,7 @@ def _open_mars(
         sampling_gsps=sampling_gsps,
         require_stereo=require_stereo,
         max_time_difference_us=max_time_difference_us,
+        threads=threads,
     )
 
 

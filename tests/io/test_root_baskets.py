@@ -10,7 +10,7 @@ import pytest
 import uproot
 
 from magicnn.errors import InputError
-from magicnn.io.root.baskets import read_rectangle
+from magicnn.io.root.baskets import Baskets
 from magicnn.io.root.files import open_root
 
 N_PER_BASKET, N_SLOTS = 7, 50
@@ -38,14 +38,21 @@ def test_values_are_those_written(tmp_path: Path, compression: object, rows: lis
     with open_root(path) as file:
         tree = file.tree("Events")
         found = tree.pixels("x", np.array(rows), n_first)
-        assert read_rectangle(tree.branch("x"), rows[0], rows[-1] + 1) is not None
-        starts = list(tree.first_pixels("x", np.array(rows), 20))
+        places = tree.baskets("x")
+    assert isinstance(places, Baskets)
+    numbers = [number for number, _ in places.holding(np.array(rows))]
+    starts = [places.first_values(number, 20) for number in numbers]  # the file is closed
+    taken = [
+        places.values(number)[np.array(rows)[which] - places.bounds[number]]
+        for number, which in places.holding(np.array(rows))
+    ]
     expected = np.concatenate(parts)
     assert found.dtype == np.float32
     assert found.dtype.isnative
     np.testing.assert_array_equal(found, expected[rows][:, :n_first])
-    baskets = sorted({row // N_PER_BASKET for row in range(rows[0], rows[-1] + 1)})
-    np.testing.assert_array_equal(starts, [parts[i][0, :20] for i in baskets])
+    np.testing.assert_array_equal(np.concatenate(taken), expected[rows])
+    assert numbers == sorted({row // N_PER_BASKET for row in rows})
+    np.testing.assert_array_equal(starts, [parts[i][0, :20] for i in numbers])
 
 
 def test_a_basket_of_several_blocks(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError
+from magicnn.io.mars.images import ImageBranches
 from magicnn.io.mars.monitor import bad_pixels, pedestal_columns, software_version
 from magicnn.io.mars.names import LEVELS, MarsName, level_of, parse_name
 from magicnn.io.mars.pointing import drive_pointing, event_pointing, utc_ns
@@ -67,8 +68,8 @@ class MarsFile:
         How the trigger was set.
     software : str
         Programs that wrote the file.
-    has_images : bool
-        Whether charges of pixels are there.
+    images : ImageBranches or None
+        Where the images are, None when no charges of pixels are there.
     """
 
     path: Path
@@ -89,7 +90,7 @@ class MarsFile:
     generated: dict[str, Any] | None
     trigger: TriggerSetup
     software: str
-    has_images: bool
+    images: ImageBranches | None
 
     @property
     def start_utc_ns(self) -> int:
@@ -227,7 +228,7 @@ class _Part:
             generated=generated_by_file(self.file) if is_simulation and with_generated else None,
             trigger=trigger,
             software=software_version(self.file),
-            has_images=any(branch in events for branch in ("MCerPhotEvt.fPixels.fPhot", "UprootImageOrig")),
+            images=ImageBranches.of(events, telescope),
         )
 
     def columns(self, rows: NDArray[np.int64], *, is_simulation: bool) -> dict[str, NDArray[Any]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.compiled import compiled
 from magicnn.errors import InputError
+from magicnn.executors import in_threads
+from magicnn.io.base import damage_told
 from magicnn.io.mars.pointing import utc_ns
+from magicnn.io.root.baskets import range_of
 from magicnn.io.root.files import RootFile, RootTree
 
 __all__ = ["N_PIXELS", "bad_pixels", "pedestal_columns", "software_version"]
@@ -94,18 +99,55 @@ def pedestal_columns(
 def _medians(
     tree: RootTree, container: str, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Median mean and RMS over the usable pixels of some entries, a block of them in memory at a time."""
-    parts = []
-    for start in range(0, len(rows), _BLOCK):
-        some = rows[start : start + _BLOCK]
-        mean, rms = (tree.pixels(f"{container}.fArray.{n}", some, N_PIXELS) for n in ("fMean", "fRms"))
-        is_new = np.ones(len(some), dtype=np.bool_)  # what is as before has the medians of before
-        is_new[1:] = (mean[1:] != mean[:-1]).any(axis=1) | (rms[1:] != rms[:-1]).any(axis=1)
-        mean, rms = mean[is_new], rms[is_new]
-        is_used = np.isfinite(rms) & (rms > 0.0) & np.isfinite(mean)
-        parts.append(np.stack([_median(mean, is_used), _median(rms, is_used)])[:, np.cumsum(is_new) - 1])
-    both = np.concatenate(parts, axis=1).astype(np.float32)
+    """Median mean and RMS over the usable pixels of some entries, some of them in memory at a time."""
+    names = [f"{container}.fArray.{member}" for member in ("fMean", "fRms")]
+    baskets = [tree.baskets(name) for name in names]
+
+    def of_basket(number: int, which: slice) -> NDArray[np.float32]:
+        values = []
+        for name, found in zip(names, baskets, strict=True):
+            with damage_told(tree.path, f"branch {name!r} of tree {tree.name!r}"):
+                every = None if found is None else found.values(number)
+            values.append(
+                tree.pixels(name, rows[which])
+                if found is None or every is None
+                else every[range_of(rows[which] - found.bounds[number])]
+            )
+        return _block_medians(*values)
+
+    first, second = baskets
+    if first is not None and second is not None and np.array_equal(first.bounds, second.bounds):
+        parts = in_threads([partial(of_basket, number, which) for number, which in first.holding(rows)])
+    else:
+        some = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+        parts = [_block_medians(*(tree.pixels(name, block) for name in names)) for block in some]
+    both = np.concatenate(parts, axis=1)
     return both[0], both[1]
+
+
+def _block_medians(mean: NDArray[Any], rms: NDArray[Any]) -> NDArray[np.float32]:
+    """Medians of mean and RMS of some entries, [2, N]; what is as in the entry before has the medians of that."""
+    is_new = np.ones(len(mean), dtype=np.bool_)
+    is_new[1:] = _changes(mean) | _changes(rms)
+    mean, rms = (values[is_new, :N_PIXELS].astype(np.float32) for values in (mean, rms))
+    is_used = np.isfinite(rms) & (rms > 0.0) & np.isfinite(mean)
+    return np.stack([_median(mean, is_used), _median(rms, is_used)])[:, np.cumsum(is_new) - 1].astype(np.float32)
+
+
+def _changes(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether any bit of an entry differs from the one before."""
+    return _differ(values.view(f"i{values.itemsize}"))
+
+
+@compiled
+def _differ(words: NDArray[Any]) -> NDArray[np.bool_]:
+    found = np.zeros(len(words) - 1, dtype=np.bool_)
+    for row in range(len(found)):
+        n_changes = 0
+        for column in range(words.shape[1]):
+            n_changes += words[row + 1, column] != words[row, column]
+        found[row] = n_changes > 0
+    return found
 
 
 def _median(values: NDArray[Any], is_used: NDArray[np.bool_]) -> NDArray[np.float64]:

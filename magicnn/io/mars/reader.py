@@ -15,12 +15,10 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.io.base import DecodedEvents
 from magicnn.io.mars.files import MarsFile, read_mars_file
-from magicnn.io.mars.images import read_images
-from magicnn.io.mars.monitor import N_PIXELS
+from magicnn.io.mars.images import CHARGE, ImageReader, Wanted
 from magicnn.io.mars.names import LEVELS
 from magicnn.io.mars.runs import check_together, events_meta, in_order, runs_without_partner
-from magicnn.io.mars.stereo import TELESCOPES, TelescopeTable, joined_columns, pair_events
-from magicnn.io.root.files import OpenTrees
+from magicnn.io.mars.stereo import TelescopeTable, joined_columns, pair_events
 
 __all__ = ["MarsReader", "Sampling", "open_mars", "usual_sampling"]
 
@@ -73,6 +71,7 @@ class MarsReader(DecodedEvents):
         source_of: Ints,
         row_of: Ints,
         sampling: Sampling,
+        threads: int | None,
     ) -> None:
         super().__init__(meta, len(source_of))
         self.counts = dict(counts)
@@ -81,22 +80,17 @@ class MarsReader(DecodedEvents):
         self._source_of = source_of  # [N, T] index into sources, -1 for a missing telescope
         self._row_of = row_of  # [N, T] entry in that file's tree
         self._sampling = sampling
-        self._trees = OpenTrees("Events")
+        self._images = ImageReader(threads)
 
     def _decode(self, start: int, stop: int) -> EventBatch:
-        n = stop - start
-        charge = np.full((n, len(TELESCOPES), N_PIXELS), np.nan, dtype=np.float32)
-        time = np.full_like(charge, np.nan)
         source_of, row_of = self._source_of[start:stop], self._row_of[start:stop]
+        wanted = []
         for index in np.unique(source_of[source_of >= 0]):
             source = self._sources[index]
-            which, telescope = np.nonzero(source_of == index)
-            charge[which, telescope], time[which, telescope] = read_images(
-                self._trees.of(source.path).of_telescope(source.telescope),
-                row_of[which, telescope],
-                n_slices=self._sampling.n_slices,
-                is_bad=source.is_bad,
-            )
+            places, telescope = np.nonzero(source_of == index)
+            if source.images is not None:
+                wanted.append(Wanted(source.images, source.is_bad, row_of[places, telescope], places))
+        charge, time = self._images.read(wanted, stop - start, self._sampling.n_slices)
         time /= np.float32(self._sampling.gsps)
         columns = {name: values[start:stop] for name, values in self._columns.items()}
         return EventBatch(charge, time, columns, self._meta)
@@ -108,6 +102,7 @@ def open_mars(
     sampling_gsps: float | None = None,
     require_stereo: bool = True,
     max_time_difference_us: float = 10.0,
+    threads: int | None = None,
 ) -> MarsReader:
     """Open calibrated files of both telescopes and find their stereo events.
 
@@ -126,6 +121,8 @@ def open_mars(
         NaN, and all shower triggers are kept.
     max_time_difference_us : float
         Largest difference of the trigger times of a pair.
+    threads : int, optional
+        Parts of the files that are unpacked at the same time; as many as cores when not given.
 
     Returns
     -------
@@ -142,6 +139,8 @@ def open_mars(
         raise ConfigError(f"sampling speed {sampling_gsps} GS/s: a value between 0.1 and 10 is expected (2.05 or 1.64)")
     if not max_time_difference_us > 0.0:
         raise ConfigError(f"largest time difference {max_time_difference_us} us: a positive value is expected")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"{threads} threads: at least 1 is expected")
     files = [part for path in paths for part in read_mars_file(path)]
     _require_images(files)
     check_together(files)
@@ -177,13 +176,16 @@ def open_mars(
         source_of=np.stack([t.pick(t.source, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
         row_of=np.stack([t.pick(t.row, rows) for t, rows in zip(tables, pairs, strict=True)], axis=1),
         sampling=sampling,
+        threads=threads,
     )
 
 
 def _require_images(files: Sequence[MarsFile]) -> None:
     """Refuse files of image parameters, saying what they are good for."""
     for f in files:
-        if f.level != "Y" and not f.has_images:
+        if f.level == "Y" and f.images is None:
+            raise InputError(f"{f.path}: branch {CHARGE!r} is missing in tree 'Events': it has no images")
+        if f.images is None:
             is_melibea = f.level == "Q"
             what = "its predictions" if is_melibea else "its image parameters"
             raise InputError(

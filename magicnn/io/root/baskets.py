@@ -1,18 +1,22 @@
-"""Arrays of one length per entry, taken as they lie in the baskets of a branch: nothing jagged in between."""
+"""The baskets of a branch, taken as they lie in the file: arrays of one length per entry, nothing jagged in between."""
 
 from __future__ import annotations
 
-import itertools
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["first_values", "read_rectangle"]
+__all__ = ["Baskets", "keep_freed_memory", "range_of"]
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
 
 _TARRAY_TYPES = {"TArrayF": ">f4", "TArrayD": ">f8", "TArrayI": ">i4", "TArrayS": ">i2"}
 _TARRAY_HEADER = 4  # bytes of the length in front of the values
@@ -20,129 +24,249 @@ _KEY = struct.Struct(">ihiIh")  # begins a basket: bytes, version, bytes when un
 _BASKET = struct.Struct(">HiiiiB")  # ends its key: version, three sizes, where the last entry ends, a flag
 _ZLIB, _BLOCK_HEADER = b"ZL", 9
 _PAGE = 4096  # more than a key takes
+_FREED_ONCE = 31 << 20  # bytes; glibc learns from blocks below 32 MiB
 
 
-def read_rectangle(branch: Any, start: int, stop: int, n_first: int | None = None) -> NDArray[Any] | None:
-    """Read entries of a branch with one array of the same length each.
+@dataclass(frozen=True, slots=True)
+class Baskets:
+    """Where a branch of numbers, or of arrays of one length per entry, stands in its file.
+
+    It takes a fraction of the time to use that the tree takes to open, and needs no open file: it can be kept, sent to
+    another process, and used by several threads.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    bounds : int64 array, [B + 1]
+        First entry of each basket, and the number of entries behind.
+    dtype : dtype
+        Of the values in the file, big-endian.
+    shape : tuple of int or None
+        Shape of an entry, () for a number; None where the branch does not fix it.
+    """
+
+    path: Path
+    bounds: Ints
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...] | None
+    _place: Ints
+    _size: Ints
+    _kept: tuple[tuple[Bytes, Ints | None], ...] = field(repr=False)
+    _header: int
+    _says_length: bool
+
+    @classmethod
+    def of(cls, path: Path, branch: Any) -> Baskets | None:
+        """Find the baskets of a branch.
+
+        Parameters
+        ----------
+        path : Path
+            Its file.
+        branch : uproot branch
+            Numbers, fixed arrays of them, a ``TClonesArray`` member, a ``TArrayF`` or a jagged array.
+
+        Returns
+        -------
+        Baskets or None
+            None for a branch of another kind, which is left to the general way of reading.
+        """
+        layout = _layout(branch)
+        if layout is None:
+            return None
+        bounds = np.asarray(branch.entry_offsets, dtype=np.int64)
+        place = np.asarray(branch.member("fBasketSeek"), dtype=np.int64)[: len(bounds) - 1]
+        place = place[: np.count_nonzero(np.cumprod(place))]  # the others stand with the branch's description
+        kept = [branch.basket(number) for number in range(len(place), len(bounds) - 1)]
+        return cls(
+            path=path,
+            bounds=bounds,
+            dtype=layout[1].base,
+            shape=None if layout[2] else layout[1].shape,
+            _place=place,
+            _size=np.asarray(branch.member("fBasketBytes"), dtype=np.int64)[: len(place)],
+            _kept=tuple((basket.data, basket.byte_offsets) for basket in kept),
+            _header=layout[0],
+            _says_length=str(branch.typename) in _TARRAY_TYPES,
+        )
+
+    @property
+    def is_number(self) -> bool:
+        """Whether entries are numbers and not arrays."""
+        return self.shape == ()
+
+    def holding(self, rows: Ints) -> Iterator[tuple[int, slice]]:
+        """Yield the number of every basket that holds some entries, and which of them.
+
+        Parameters
+        ----------
+        rows : int64 array, [N], ascending
+            Entries.
+        """
+        ends = np.searchsorted(rows, self.bounds)
+        for number in np.flatnonzero(np.diff(ends)).tolist():
+            yield number, slice(int(ends[number]), int(ends[number + 1]))
+
+    def values(self, number: int, file: BinaryIO | None = None) -> NDArray[Any] | None:
+        """Unpack a basket.
+
+        Parameters
+        ----------
+        number : int
+            Which one.
+        file : binary file, optional
+            The file, when it is open already.
+
+        Returns
+        -------
+        array, [n, width], big-endian, or None
+            A view of the bytes as they are; None when the entries differ in length.
+
+        Raises
+        ------
+        ValueError, OSError, struct.error, zlib.error, ...
+            The file is damaged; checksums are compared.
+        """
+        n = int(self.bounds[number + 1] - self.bounds[number])
+        content, ends = self._content(number, file)
+        stride, rest = divmod(len(content), n)
+        width, odd = divmod(stride - self._header, self.dtype.itemsize)
+        if rest or odd or width < 0:
+            return None
+        if ends is not None and (len(ends) != n + 1 or (ends != stride * np.arange(n + 1)).any()):
+            return None
+        records = content.reshape(n, stride)
+        if self._says_length and (records[:, :_TARRAY_HEADER].view(">i4") != width).any():
+            return None
+        return records[:, self._header :].view(self.dtype)
+
+    def read(self, start: int, stop: int, n_first: int | None = None) -> NDArray[Any] | None:
+        """Read consecutive entries.
+
+        Parameters
+        ----------
+        start, stop : int
+            Entries, ``start < stop``.
+        n_first : int, optional
+            How many values of each array are wanted; all when not given.
+
+        Returns
+        -------
+        array, [N, n_values], in native byte order, or None
+            None when the lengths differ.
+        """
+        found: NDArray[Any] | None = None
+        width = 0
+        rows = np.arange(start, stop)
+        with self.path.open("rb", buffering=0) as file:
+            for number, which in self.holding(rows):
+                values = self.values(number, file)
+                if values is None or (found is not None and values.shape[1] != width):
+                    return None
+                if found is None:
+                    width = values.shape[1]
+                    found = np.empty(
+                        (len(rows), width if n_first is None else min(width, n_first)), self.dtype.newbyteorder("=")
+                    )
+                first = int(self.bounds[number])
+                found[which] = values[start + which.start - first : start + which.stop - first, : found.shape[1]]
+        return found
+
+    def first_values(self, number: int, count: int) -> NDArray[Any]:
+        """Read the first values of a basket, without unpacking the rest of it where zlib allows.
+
+        Parameters
+        ----------
+        number : int
+            Which basket.
+        count : int
+            Values of its first entry, at most as many as that has.
+        """
+        n_bytes = self._header + count * self.dtype.itemsize
+        if number < len(self._place):
+            with self.path.open("rb", buffering=0) as file:
+                raw, key_size, _ = self._raw(number, file, 2 * n_bytes + _PAGE)
+            if bytes(raw[key_size : key_size + len(_ZLIB)]) == _ZLIB:
+                start = zlib.decompressobj().decompress(raw[key_size + _BLOCK_HEADER :], n_bytes)
+                if len(start) == n_bytes:
+                    return np.frombuffer(start[self._header :], self.dtype)
+        return self._content(number, None)[0][self._header : n_bytes].view(self.dtype)
+
+    def _content(self, number: int, file: BinaryIO | None) -> tuple[Bytes, Ints | None]:
+        """Bytes of the entries of a basket, and where each begins, the end behind; None when it does not say."""
+        if number >= len(self._place):
+            return self._kept[number - len(self._place)]
+        if file is None:
+            with self.path.open("rb", buffering=0) as opened:
+                raw, key_size, n_unpacked = self._raw(number, opened)
+        else:
+            raw, key_size, n_unpacked = self._raw(number, file)
+        content = np.frombuffer(_unpacked(raw[key_size:], n_unpacked), np.uint8)
+        last = _BASKET.unpack_from(raw, key_size - _BASKET.size)[4]
+        border = last - key_size
+        if border == n_unpacked:
+            return content, None
+        bounds = content[border:].view(">i4")[1:].astype(np.int64) - key_size
+        bounds[-1] = border
+        return content[:border], bounds
+
+    def _raw(self, number: int, file: BinaryIO, most: int | None = None) -> tuple[memoryview, int, int]:
+        """Bytes of a basket as they are in the file, its key's size, and the bytes when unpacked."""
+        size = int(self._size[number])
+        wanted = size if most is None else min(size, most)
+        file.seek(int(self._place[number]))
+        raw = memoryview(file.read(wanted))
+        n_bytes, _, n_unpacked, _, key_size = _KEY.unpack_from(raw)
+        if len(raw) != wanted or n_bytes != size:
+            raise ValueError(f"no basket of {size} bytes at {self._place[number]}")
+        return raw, key_size, n_unpacked
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Let this process keep up to 62 MiB that it frees for what it allocates next.
+
+    Notes
+    -----
+    glibc hands freed memory back to the system when it is more than twice the largest block freed so far (mallopt(3),
+    M_TRIM_THRESHOLD), and the pages of new memory cost more time than the arithmetic on them. The block freed here is
+    never touched.
+    """
+    np.empty(_FREED_ONCE, dtype=np.uint8)
+
+
+def range_of(places: Ints) -> Ints | slice:
+    """Return the places as a range where they follow each other: that is looked up without a copy.
 
     Parameters
     ----------
-    branch : uproot branch
-        A ``TClonesArray`` member, a ``TArrayF`` or a jagged array.
-    start, stop : int
-        Entries, ``start < stop``.
-    n_first : int, optional
-        How many values of each array are wanted; all when not given.
-
-    Returns
-    -------
-    array, [N, n_slots], in native byte order, or None
-        None when the lengths differ or the branch is of another kind, which is left to the general way of reading.
+    places : int64 array, [N], not empty
     """
-    layout = _layout(branch)
-    if layout is None:
-        return None
-    header, dtype = layout
-    rectangle: NDArray[Any] | None = None
-    width = 0
-    for number, first, end in _baskets(branch, start, stop):
-        content, bounds = _content(branch, number)
-        if bounds is None or len(bounds) != end - first + 1:
-            return None
-        stride = int(bounds[1])
-        if len(content) != stride * (end - first) or (bounds != stride * np.arange(len(bounds))).any():
-            return None
-        if rectangle is None:
-            width = (stride - header) // dtype.itemsize
-            n_kept = max(0, width if n_first is None else min(width, n_first))
-            rectangle = np.empty((stop - start, n_kept), dtype=dtype.newbyteorder("="))
-        records = content.reshape(-1, stride)[max(start - first, 0) : stop - first]
-        if stride != header + width * dtype.itemsize or not _lengths_agree(branch, records, width):
-            return None
-        values = records[:, header : header + rectangle.shape[1] * dtype.itemsize].view(dtype)
-        here = max(first - start, 0)
-        rectangle[here : here + len(records)] = values
-    return rectangle
+    first, last = int(places[0]), int(places[-1])
+    is_range = last - first + 1 == len(places) and bool((np.diff(places) == 1).all())
+    return slice(first, last + 1) if is_range else places
 
 
-def first_values(branch: Any, start: int, stop: int, count: int) -> Iterator[NDArray[Any]]:
-    """Yield the first values of every basket with some entries, without unpacking the rest of it where zlib allows.
-
-    Parameters
-    ----------
-    branch : uproot branch
-        A ``TClonesArray`` member or a jagged array of numbers.
-    start, stop : int
-        Entries whose baskets are looked at.
-    count : int
-        How many values of a basket's first entry.
-    """
-    for number, first, _ in _baskets(branch, start, stop):
-        values = _unpacked_start(branch, number, count)
-        if values is None:
-            values = branch.array(entry_start=first, entry_stop=first + 1, library="np")[0][:count]
-        yield values
-
-
-def _layout(branch: Any) -> tuple[int, np.dtype[Any]] | None:
-    """Bytes in front of the values of an entry, and their type."""
+def _layout(branch: Any) -> tuple[int, np.dtype[Any], bool] | None:
+    """Bytes in front of the values of an entry, their type, and whether their number is left open."""
     kind = str(branch.typename)
     if kind in _TARRAY_TYPES:
-        return _TARRAY_HEADER, np.dtype(_TARRAY_TYPES[kind])
+        return _TARRAY_HEADER, np.dtype(_TARRAY_TYPES[kind]), True
     interpretation = branch.interpretation
-    dtype = getattr(getattr(interpretation, "content", None), "from_dtype", None)
-    if type(interpretation).__name__ != "AsJagged" or not isinstance(dtype, np.dtype) or dtype.shape or dtype.names:
+    is_jagged = type(interpretation).__name__ == "AsJagged"
+    dtype = getattr(interpretation.content if is_jagged else interpretation, "from_dtype", None)
+    if not isinstance(dtype, np.dtype) or dtype.names or not (is_jagged or type(interpretation).__name__ == "AsDtype"):
         return None
-    return int(interpretation.header_bytes), dtype
+    return int(interpretation.header_bytes) if is_jagged else 0, dtype, is_jagged
 
 
-def _lengths_agree(branch: Any, records: NDArray[np.uint8], width: int) -> bool:
-    """Whether each entry of a ``TArray`` states the length that it has; other branches do not state one."""
-    if str(branch.typename) not in _TARRAY_TYPES:
-        return True
-    return bool((records[:, :_TARRAY_HEADER].view(">i4") == width).all())
-
-
-def _baskets(branch: Any, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Yield number, first entry and the entry after the last of the baskets with some entries."""
-    bounds = branch.entry_offsets
-    for number, (first, end) in enumerate(itertools.pairwise(bounds)):
-        if first < stop and start < end:
-            yield number, int(first), int(end)
-
-
-def _content(branch: Any, number: int) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
-    """Bytes of the entries of a basket, and where each begins, the end behind; None when it does not say."""
-    found = _packed(branch, number)
-    if found is None:
-        basket = branch.basket(number)
-        return basket.data, basket.byte_offsets
-    basket_bytes, key_size, n_unpacked = found
-    content = np.frombuffer(_unpacked(basket_bytes[key_size:], n_unpacked), np.uint8)
-    last = _BASKET.unpack_from(basket_bytes, key_size - _BASKET.size)[4]
-    border = last - key_size
-    if border == n_unpacked:
-        return content, None
-    bounds = content[border:].view(">i4")[1:].astype(np.int64) - key_size
-    bounds[-1] = border
-    return content[:border], bounds
-
-
-def _packed(branch: Any, number: int, size: int | None = None) -> tuple[memoryview, int, int] | None:
-    """Bytes of a basket, its key's size, and the bytes when unpacked; None when it is not packed by zlib."""
-    if number >= len(branch.member("fBasketSeek")):
-        return None
-    place, whole = int(branch.member("fBasketSeek")[number]), branch.basket_compressed_bytes(number)
-    chunk = branch.file.source.chunk(place, place + (whole if size is None else min(size, whole)))
-    content = memoryview(chunk.raw_data)
-    _, _, n_unpacked, _, key_size = _KEY.unpack_from(content)
-    if bytes(content[key_size : key_size + len(_ZLIB)]) != _ZLIB or whole - key_size == n_unpacked:
-        return None
-    return content, key_size, n_unpacked
-
-
-def _unpacked(blocks: memoryview, n_unpacked: int) -> bytes:
+def _unpacked(blocks: memoryview, n_unpacked: int) -> bytes | memoryview:
     """Unpack blocks that each begin with their method and sizes; zlib's checksum is compared."""
+    if len(blocks) == n_unpacked:
+        return blocks
+    if bytes(blocks[: len(_ZLIB)]) != _ZLIB:
+        return _unpacked_by_uproot(blocks, n_unpacked)
     inflate = _inflate()
     parts = []
     while len(blocks):
@@ -157,6 +281,15 @@ def _unpacked(blocks: memoryview, n_unpacked: int) -> bytes:
     return content
 
 
+def _unpacked_by_uproot(blocks: memoryview, n_unpacked: int) -> memoryview:
+    """Unpack by LZMA, LZ4 or Zstandard."""
+    import uproot
+
+    chunk = uproot.source.chunk.Chunk.wrap(None, np.frombuffer(blocks, np.uint8))
+    cursor = uproot.source.cursor.Cursor(0)
+    return memoryview(uproot.compression.decompress(chunk, cursor, {}, len(blocks), n_unpacked).raw_data)
+
+
 @cache
 def _inflate() -> Callable[[memoryview, int], bytes]:
     """Return libdeflate's function where it is installed, twice as fast as zlib's, the same bytes."""
@@ -165,18 +298,3 @@ def _inflate() -> Callable[[memoryview, int], bytes]:
     except ImportError:
         return lambda packed, size: zlib.decompress(packed, bufsize=max(1, size))
     return lambda packed, size: zlib_decompress(packed, size)
-
-
-def _unpacked_start(branch: Any, number: int, count: int) -> NDArray[Any] | None:
-    """First values of a basket packed by zlib; None when it is packed otherwise or of another kind."""
-    layout = _layout(branch)
-    if layout is None:
-        return None
-    header, dtype = layout
-    n_bytes = header + count * dtype.itemsize
-    found = _packed(branch, number, 2 * n_bytes + _PAGE)
-    if found is None:
-        return None
-    basket_bytes, key_size, _ = found
-    content = zlib.decompressobj().decompress(basket_bytes[key_size + _BLOCK_HEADER :], n_bytes)
-    return np.frombuffer(content[header:], dtype) if len(content) == n_bytes else None

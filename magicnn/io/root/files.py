@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError, nearest_names
 from magicnn.io.base import damage_told
-from magicnn.io.root.baskets import first_values, read_rectangle
+from magicnn.io.root.baskets import Baskets, keep_freed_memory
 
 __all__ = ["OpenTrees", "RootFile", "RootTree", "check_regular_file", "open_root"]
 
@@ -97,7 +97,9 @@ class RootTree:
         """
         branch = self.branch(name)
         with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
-            values = branch.array(entry_start=start, entry_stop=stop, library="np")
+            values = self._plain(branch, *slice(start, stop).indices(self.n_entries)[:2])
+            if values is None:
+                values = branch.array(entry_start=start, entry_stop=stop, library="np")
             if values.dtype == object:
                 raise InputError(
                     f"{self.path}: branch {name!r} of tree {self.name!r} is not a column of numbers ({branch.typename})"
@@ -110,6 +112,29 @@ class RootTree:
                 )
             native: NDArray[Any] = values.astype(values.dtype.newbyteorder("="), copy=False)
         return native
+
+    def baskets(self, name: str) -> Baskets | None:
+        """Find the baskets of a branch with an array per entry; None when it has to be read in the general way.
+
+        Raises
+        ------
+        InputError
+            The branch is missing or damaged.
+        """
+        branch = self.branch(name)
+        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
+            found = Baskets.of(self.path, branch)
+            return None if found is not None and found.is_number else found
+
+    def _plain(self, branch: Any, start: int, stop: int) -> NDArray[Any] | None:
+        """Numbers and fixed arrays as they lie in the baskets; None for other branches."""
+        if type(branch.interpretation).__name__ != "AsDtype" or start >= stop:
+            return None
+        baskets = Baskets.of(self.path, branch)
+        values = None if baskets is None else baskets.read(start, stop)
+        if baskets is None or baskets.shape is None or values is None:
+            return None
+        return values.reshape(-1, *baskets.shape)
 
     def of_telescope(self, telescope: int) -> RootTree:
         """Return the tree with the containers of one telescope under their plain names, ``MHillas_1.`` as ``MHillas.``.
@@ -187,7 +212,8 @@ class RootTree:
         branch = self.branch(name)
         start, stop = int(rows[0]), int(rows[-1]) + 1
         with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
-            rectangle = read_rectangle(branch, start, stop, n_first)
+            baskets = self.baskets(name)
+            rectangle = None if baskets is None else baskets.read(start, stop, n_first)
             if rectangle is not None:
                 return rectangle if len(rows) == stop - start else rectangle[rows - start]
             entries = branch.array(entry_start=start, entry_stop=stop, library="np")[rows - start]
@@ -203,29 +229,6 @@ class RootTree:
                 raise InputError(f"{self.path}: branch {name!r} has no array per entry ({branch.typename})")
         pixels: NDArray[Any] = entries[:, :n_first].astype(entries.dtype.newbyteorder("="), copy=False)
         return pixels
-
-    def first_pixels(self, name: str, rows: NDArray[np.int64], count: int) -> Iterator[NDArray[Any]]:
-        """Yield the first values of one entry in every part of the file that holds some of the entries of a branch.
-
-        Much faster than `pixels`, for what is the same in all entries.
-
-        Parameters
-        ----------
-        name : str
-            A ``TClonesArray`` member or a jagged array.
-        rows : int64 array, [N], ascending
-            Entries that are meant.
-        count : int
-            Values wanted, at most as many as an entry has.
-
-        Raises
-        ------
-        InputError
-            The branch is missing or damaged.
-        """
-        branch = self.branch(name)
-        with damage_told(self.path, f"branch {name!r} of tree {self.name!r}"):
-            yield from first_values(branch, int(rows[0]), int(rows[-1]) + 1, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +324,7 @@ def open_root(path: Path) -> Iterator[RootFile]:
         The file is missing, empty, unreadable, not ROOT, truncated or damaged.
     """
     _check_complete(path)
+    keep_freed_memory()
     import uproot
 
     with damage_told(path, "its directory"):
