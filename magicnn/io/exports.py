@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from magicnn.errors import ConfigError, nearest_names
+from magicnn.errors import ConfigError, InputError, MagicnnError, nearest_names
+from magicnn.io.eventset.reader import EventSet
 from magicnn.io.formats import StoredEvents, open_events
 from magicnn.io.prediction_files import load_predictions
 from magicnn.predictions import PredictionTable
@@ -93,30 +95,57 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
     if entry.takes == "events":
         return entry.write(open_events(inputs), output, **options)
     if entry.takes_several:
-        return entry.write([load_predictions(path) for path in inputs], output, **options)
+        return entry.write([_load(path, entry) for path in inputs], output, **options)
     if len(inputs) != 1:
         raise ConfigError(f"export format {name!r} takes one prediction file, {len(inputs)} are given")
-    return entry.write(load_predictions(inputs[0]), output, **options)
+    return entry.write(_load(inputs[0], entry), output, **options)
 
 
-def _write_mars_friend(table: PredictionTable, output: Path, *, like: Path | None = None) -> list[Path]:
-    from magicnn.io.mars.friend import write_friend
+def _load(path: Path, entry: Export) -> PredictionTable:
+    """Load predictions; of events it says what to do with them."""
+    try:
+        return load_predictions(path)
+    except InputError as error:
+        is_eventset = False
+        with contextlib.suppress(MagicnnError), EventSet(path):
+            is_eventset = True
+        if not is_eventset:
+            raise
+        raise InputError(
+            f"{path}: an event set, but {entry.name!r} is written from predictions; make some with magicnn predict, or "
+            "write the events with --format mars"
+        ) from error
 
-    return [write_friend(table, output, like=like)]
+
+def _write_mars_friend(table: PredictionTable, output: Path, *, like: Sequence[Path] = ()) -> list[Path]:
+    from magicnn.io.mars.friend import write_friend, write_friends
+
+    if len(like) > 1:
+        return write_friends(table, output, like=like)
+    return [write_friend(table, output, like=like[0] if like else None)]
 
 
-def _write_mars(reader: StoredEvents, output: Path, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
+def _write_mars(
+    reader: StoredEvents,
+    output: Path,
+    *,
+    flavour: str | None = None,
+    seed: int = 0,
+    subrun_events: int = 16_384,
+) -> list[Path]:
     from magicnn.io.mars.writer import write_mars
 
-    return write_mars(reader, output, flavour=flavour, seed=seed)
+    return write_mars(reader, output, flavour=flavour, seed=seed, subrun_events=subrun_events)
 
 
 def _write_dl2(
-    tables: Sequence[PredictionTable], output: Path, *, like: Path | None = None, camera: str | None = None
+    tables: Sequence[PredictionTable], output: Path, *, like: Sequence[Path] = (), camera: str | None = None
 ) -> list[Path]:
     from magicnn.io.ctapipe.dl2 import write_dl2
 
-    return [write_dl2(tables, output, like=like, camera=camera)]
+    if len(like) > 1:
+        raise ConfigError(f"export format 'ctapipe' takes one file to follow, {len(like)} are given with --like")
+    return [write_dl2(tables, output, like=like[0] if like else None, camera=camera)]
 
 
 register_export(

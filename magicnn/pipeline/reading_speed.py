@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -29,6 +30,13 @@ MEASURES: dict[str, Measure] = {
     "reader_us": Measure("our reader: one event of one telescope", "us", None),
     "event_loop_us": Measure("ctapipe_io_magic's event loop: one event of one telescope", "us", None),
     "over_event_loop": Measure("our reader over the event loop", "times", 50.0, is_time=False),
+    "plain_us": Measure("our reader, files that are not packed: one event of one telescope", "us", None),
+    "clock_us": Measure("our reader by the clock, opening not included, all cores", "us", None),
+    "one_core_clock_us": Measure("our reader by the clock, opening not included, one thread", "us", None),
+    "event_loop_clock_us": Measure("ctapipe_io_magic's event loop by the clock", "us", None),
+    "clock_over_event_loop": Measure(
+        "our reader over the event loop by the clock, all cores", "times", 50.0, is_time=False
+    ),
     "convert_per_s": Measure("conversion to an event set: events of two telescopes", "1/s", None, is_time=False),
     "convert_peak_mb": Measure("conversion: greatest memory of its process", "MB", 1024.0),
     "blocks_us": Measure("event set, 1024 events at a time in order: one event of two telescopes", "us", None),
@@ -38,7 +46,7 @@ MEASURES: dict[str, Measure] = {
 
 _N_EVENTS, _N_LOOP = 20_000, 1_000
 _BLOCK = 1024
-_ORACLE = ("event_loop_us", "over_event_loop")
+_ORACLE = ("event_loop_us", "over_event_loop", "event_loop_clock_us", "clock_over_event_loop")
 _THROWN = Generated(
     particle="gamma",
     spectral_index=2.0,
@@ -57,17 +65,17 @@ _EVENT_LOOP = """
 import json, sys, time
 from ctapipe_io_magic import MAGICEventSource
 with MAGICEventSource(input_url=sys.argv[1], process_run=False) as source:
-    start, n = time.process_time(), 0
+    start, clock, n = time.process_time(), time.perf_counter(), 0
     for event in source:
         n += 1
-    print(json.dumps([n, time.process_time() - start]))
+    print(json.dumps([1e6 * (time.process_time() - start) / n, 1e6 * (time.perf_counter() - clock) / n]))
 """
 
 
 def measure(
     *, repeat: int = 3, scale: float = 1.0, only: Sequence[str] = (), oracle_python: Path | None = None
 ) -> dict[str, Any]:
-    """Measure speeds in processor time, on a pair of MARS simulation files made for it.
+    """Measure speeds in processor time, reading also by the clock, on a pair of MARS simulation files made for it.
 
     Parameters
     ----------
@@ -128,11 +136,24 @@ def _values(
 
     if {"reader_us", "over_event_loop"} & set(keys):
         rows["reader_us"] = timed(partial(_reader_us, pair))
+    if {"clock_us", "one_core_clock_us", "clock_over_event_loop"} & set(keys):
+        rows["clock_us"] = timed(partial(_clock_us, pair, None))
+        rows["one_core_clock_us"] = timed(partial(_clock_us, pair, 1))
+    if "plain_us" in keys:
+        plain = write_mars(EventSet(folder / "many.h5"), folder / "plain", is_packed=False)
+        rows["plain_us"] = timed(partial(_reader_us, plain))
+        shutil.rmtree(folder / "plain")
     if set(_ORACLE) & set(keys) and oracle_python is not None:
         few = _pair(folder / "few", n_loop)
-        rows["event_loop_us"] = timed(partial(_event_loop_us, oracle_python, few))
-        pairs = zip(rows["event_loop_us"], rows.get("reader_us", []), strict=False)
-        rows["over_event_loop"] = [theirs / ours for theirs, ours in pairs]
+        loops: list[tuple[float, float]] = []
+        rows["event_loop_us"] = timed(partial(_event_loop, oracle_python, few, loops))
+        rows["event_loop_clock_us"] = [clock for _, clock in loops[-repeat:]]
+        for key, ours, theirs in (
+            ("over_event_loop", "reader_us", "event_loop_us"),
+            ("clock_over_event_loop", "clock_us", "event_loop_clock_us"),
+        ):
+            pairs = zip(rows[theirs], rows.get(ours, []), strict=False)
+            rows[key] = [slow / fast for slow, fast in pairs]
     if {"convert_per_s", "convert_peak_mb"} & set(keys):
         both = [in_new_process(_converted, pair, folder / f"converted_{k}.h5") for k in turns(repeat, references)]
         rows["convert_per_s"] = [n_events / spent for spent, _ in both]
@@ -213,20 +234,29 @@ def _us_per_event(batches: Callable[[], Iterator[EventBatch]]) -> float:
 
 
 def _reader_us(pair: Sequence[Path], _: int) -> float:
-    """Time of opening and reading, per event of one telescope."""
-    return _us_per_event(lambda: open_events(pair).batches(_BLOCK)) / len(pair)
+    """Processor time of opening and reading in one thread, per event of one telescope."""
+    return _us_per_event(lambda: open_events(pair, threads=1).batches(_BLOCK)) / len(pair)
 
 
-def _event_loop_us(python: Path, pair: Sequence[Path], k: int) -> float:
-    """Time of the event loop over one telescope's file, without opening, per event."""
+def _clock_us(pair: Sequence[Path], threads: int | None, _: int) -> float:
+    """Time of reading by the clock, without opening, per event of one telescope."""
+    reader = open_events(pair, threads=threads)
+    start = time.perf_counter()
+    n = sum(len(batch) for batch in reader.batches(_BLOCK))
+    return 1e6 * (time.perf_counter() - start) / n / len(pair)
+
+
+def _event_loop(python: Path, pair: Sequence[Path], found: list[tuple[float, float]], k: int) -> float:
+    """Processor time of the event loop over one telescope's file, without opening, per event; also by the clock."""
     command = [str(python), "-W", "ignore", "-c", _EVENT_LOOP, str(pair[k % len(pair)])]
     try:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         last = next(iter(reversed((getattr(error, "stderr", None) or str(error)).strip().splitlines())), "")
         raise ConfigError(f"{python}: cannot measure with it ({last})") from error
-    n, spent = json.loads(done.stdout.strip().splitlines()[-1])
-    return 1e6 * float(spent) / float(n)
+    spent, clock = json.loads(done.stdout.strip().splitlines()[-1])
+    found.append((float(spent), float(clock)))
+    return found[-1][0]
 
 
 def _converted(pair: Sequence[Path], output: Path) -> tuple[float, float]:

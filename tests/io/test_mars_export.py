@@ -263,3 +263,46 @@ def test_command_line(tmp_path):
     done = CliRunner().invoke(app, [*words, "--like", "x.root"])
     assert done.exit_code == 2
     assert "no option 'like'" in done.output
+
+
+def test_long_runs_of_data_are_split_into_sub_runs(tmp_path):
+    batch = random_events(11)
+    written = write_mars(stored(tmp_path / "e.h5", batch), tmp_path / "mars", flavour="data", subrun_events=4)
+    assert [path.name.split("_")[2] for path in written] == [
+        f"0{RUN}.00{number}" for number in (1, 2, 3) for _ in range(2)
+    ]
+    with uproot.open(written[2]) as file:
+        assert file["RunHeaders/MRawRunHeader.fSubRunIndex"].array().tolist() == [2]
+        assert file["RunHeaders/MRawRunHeader.fNumEvents"].array().tolist() == [5]  # with its pedestal event
+        assert file["Events/MRawEvtHeader.fDAQEvtNumber"].array().tolist()[1:] == [1, 2, 3, 4]
+    ours = open_events(tmp_path / "mars").read()
+    assert_same_images(ours, batch)
+    assert ours["event_id"].tolist() == batch["event_id"].tolist()
+    np.testing.assert_array_equal(ours["pointing_zenith_deg"], batch["pointing_zenith_deg"])
+
+
+def test_a_simulated_run_is_one_file_and_need_not_be_packed(tmp_path):
+    batch = random_events(7)
+    events = stored(tmp_path / "e.h5", batch)
+    packed, plain = (write_mars(events, tmp_path / str(p), subrun_events=4, is_packed=p) for p in (True, False))
+    assert len(packed) == len(plain) == 2
+    assert packed[0].stat().st_size < plain[0].stat().st_size
+    assert_same_images(open_events(plain).read(), batch)
+    with pytest.raises(ConfigError, match="sub-runs of 0 events"):
+        write_mars(events, tmp_path / "x", subrun_events=0)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_any_part_of_a_file_is_read_alike(tmp_path, threads):
+    batch = random_events(40)
+    batch.charge[5:21, 0] = batch.time[5:21, 0] = np.nan  # so that rows of M2 are left out
+    write_mars(stored(tmp_path / "e.h5", batch), tmp_path / "mars")
+    whole = open_events(tmp_path / "mars").read()
+    assert_same_images(whole, batch.select(np.r_[:5, 21:40]))
+    reader = open_events(tmp_path / "mars", threads=threads)
+    for start, stop in ((0, 24), (3, 9), (9, 20), (2, 3), (0, 7), (7, 24)):
+        part = reader.read(start, stop)
+        np.testing.assert_array_equal(part.charge, whole.charge[start:stop])
+        np.testing.assert_array_equal(part.time, whole.time[start:stop])
+    with pytest.raises(ConfigError, match="0 threads: at least 1 is expected"):
+        open_events(tmp_path / "mars", threads=0)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from random_events import random_events, stored
 from typer.testing import CliRunner
 
 from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.io.describe import describe
 from magicnn.io.exports import EXPORTS, export
-from magicnn.io.mars.friend import TREE, write_friend
+from magicnn.io.mars.friend import TREE, write_friend, write_friends
 from magicnn.predictions import PredictionTable
 
 uproot = pytest.importorskip("uproot")
@@ -74,6 +75,41 @@ def test_rows_follow_the_entries_of_a_melibea_file(tmp_path):
     assert written["has_prediction"].tolist() == [True, True, False, True]
     np.testing.assert_array_equal(written["gammaness"], [*table["gammaness"][[2, 0]], np.nan, table["gammaness"][1]])
     assert written["is_valid"].tolist() == [True, True, False, False]
+
+
+def test_runs_of_one_file_follow_each_other_as_in_its_headers(tmp_path):
+    like = melibea(tmp_path / "q.root", [3, 7, 9, 2, 3], runs=(RUN + 4, RUN))
+    table = predictions([2, 3, 7])
+    written = tree(write_friend(table, tmp_path / "friend.root", like=like))
+    assert written["run_id"].tolist() == [RUN + 4] * 3 + [RUN] * 2
+    assert written["has_prediction"].tolist() == [False] * 3 + [True] * 2
+    np.testing.assert_array_equal(written["gammaness"][3:], table["gammaness"][:2])
+
+
+def test_several_files_get_a_tree_each(tmp_path):
+    files = [melibea(tmp_path / f"20131004_{RUN + i:08d}_Q_Crab.root", [4, 3], (RUN + i,)) for i in range(2)]
+    first, second = (predictions([3, 4], run=RUN + i) for i in range(2))
+    columns = {name: np.concatenate([first[name], second[name]]) for name in first.columns}
+    PredictionTable("CNN", columns).save(tmp_path / "cnn.h5")
+    words = ["export", tmp_path / "cnn.h5", "--format", "mars-friend", "--output", tmp_path / "friends"]
+    words += [word for path in files for word in ("--like", path)]
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 0, done.output
+    for i, path in enumerate(files):
+        written = tree(tmp_path / "friends" / f"{path.stem}_magicnn.root")
+        assert written["run_id"].tolist() == [RUN + i] * 2
+        np.testing.assert_array_equal(written["gammaness"], first["gammaness"][::-1])
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 3
+    assert "is there already" in " ".join(done.output.split())
+    with pytest.raises(InputError, match="the same name"):
+        write_friends(first, tmp_path / "other", like=[files[0], files[0]])
+
+
+def test_events_are_no_predictions(tmp_path):
+    stored(tmp_path / "events.h5", random_events(2))
+    with pytest.raises(InputError, match=r"events\.h5: an event set, but 'mars-friend' is written from predictions"):
+        export([tmp_path / "events.h5"], tmp_path / "x.root", name="mars-friend")
 
 
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11), min_size=1))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.io.mars.images import ImageBranches
+from magicnn.io.mars.join import rows_of_runs
 from magicnn.io.mars.monitor import bad_pixels, pedestal_columns, software_version
 from magicnn.io.mars.names import LEVELS, MarsName, level_of, parse_name
 from magicnn.io.mars.pointing import drive_pointing, event_pointing, utc_ns
@@ -287,13 +288,11 @@ def _runs(part: _Part) -> Iterator[tuple[bool, tuple[int, NDArray[np.int64]]]]:
     """
     runs = part.runs
     number = part.events.scalars("MRawEvtHeader.fStereoEvtNumber").astype(np.int64)
-    if len(runs) == 1:
-        yield True, (runs[0], np.arange(len(number)))
-        return
-    pieces = np.split(np.arange(len(number)), np.flatnonzero(np.diff(number) < 0) + 1)
-    if len(pieces) != len(runs):
+    pieces = rows_of_runs(number, len(runs))
+    if pieces is None:
+        restarts = int((np.diff(number) < 0).sum())
         raise InputError(
-            f"{part.file.path}: headers of {len(runs)} runs, but the event numbers restart {len(pieces) - 1} times: "
+            f"{part.file.path}: headers of {len(runs)} runs, but the event numbers restart {restarts} times: "
             "which event is of which run is not known; give files of one run"
         )
     for run_id, rows in zip(runs, pieces, strict=True):

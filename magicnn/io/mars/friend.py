@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError
-from magicnn.io.mars.join import unique_event_ids
+from magicnn.io.mars.join import rows_of_runs, unique_event_ids
 from magicnn.io.root.files import RootFile, open_root
 from magicnn.predictions import PREDICTION_COLUMNS, PredictionTable
 from magicnn.runs import atomic_path
 
-__all__ = ["TREE", "write_friend"]
+__all__ = ["TREE", "write_friend", "write_friends"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,42 @@ def write_friend(table: PredictionTable, output: Path | str, *, like: Path | Non
     return target
 
 
+def write_friends(table: PredictionTable, output: Path | str, *, like: Sequence[Path]) -> list[Path]:
+    """Write a tree for each of several MARS files.
+
+    Parameters
+    ----------
+    table : PredictionTable
+        The predictions.
+    output : path
+        Folder to write, which must not be there yet; it appears when all files are complete.
+    like : sequence of Path
+        MARS files of different names.
+
+    Returns
+    -------
+    list of Path
+        The files, ``NAME_magicnn.root`` for ``NAME.root``.
+
+    Raises
+    ------
+    InputError
+        As `write_friend`, names repeat, or the folder is there already.
+    """
+    target = Path(output)
+    names = [f"{path.stem}_{TREE}.root" for path in like]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise InputError(f"{like[i]}: another file to follow has the same name; write its tree apart")
+    if target.exists():
+        raise InputError(f"{target}: is there already; several trees are written into a new folder")
+    with atomic_path(target) as folder:
+        folder.mkdir()
+        for name, path in zip(names, like, strict=True):
+            write_friend(table, folder / name, like=path)
+    return [target / name for name in names]
+
+
 def _picked(values: NDArray[Any], rows: Ints) -> NDArray[Any]:
     """Rows of a column, and what says missing where the row is -1."""
     missing = {"f": np.nan, "b": False}.get(values.dtype.kind, -1)
@@ -111,20 +148,22 @@ def _events_of(path: Path, table_runs: Ints) -> tuple[Ints, Ints]:
         raise InputError(f"{path}: tree 'Events' has no events")
     if len(runs) == 0:
         runs = np.unique(table_runs)
-    if len(runs) != 1:
+    pieces = rows_of_runs(number, len(runs))
+    if pieces is None:
         raise InputError(
-            f"{path}: events of {len(runs)} runs, and nothing says which event is of which; give a file of one run, or "
-            "write the tree without --like and join it by number"
+            f"{path}: events of {len(runs)} runs, and nothing says which event is of which, since the event numbers do "
+            "not restart with each; give a file of one run, or write the tree without --like and join it by number"
         )
-    run_id = np.full(len(number), runs[0], dtype=np.int64)
+    run_id = np.repeat(runs, [len(rows) for rows in pieces])
     return run_id, unique_event_ids(run_id, number)
 
 
 def _runs_of(file: RootFile) -> Ints:
-    """Return the run numbers that the headers name; empty when there are none."""
+    """Return the run numbers that the headers name, in their order; empty when there are none."""
     headers = file.optional_tree("RunHeaders")
     for suffix in _SUFFIXES:
         name = f"MRawRunHeader{suffix}.fRunNumber"
         if headers is not None and name in headers:
-            return np.unique(headers.column(name).astype(np.int64))
+            said = headers.column(name).astype(np.int64)
+            return said[np.sort(np.unique(said, return_index=True)[1])]
     return np.empty(0, dtype=np.int64)

@@ -44,6 +44,8 @@ class Run:
     ----------
     number : int
         Run number.
+    subrun : int
+        Number of the file within the run, from 1.
     telescope : int
         1 or 2.
     source : str
@@ -57,6 +59,7 @@ class Run:
     """
 
     number: int
+    subrun: int
     telescope: int
     source: str
     is_simulation: bool
@@ -92,7 +95,7 @@ def header_branches(
         "MRawRunHeader.fRunNumber": np.array([run.number], dtype=np.uint32),
         "MRawRunHeader.fRunType": np.array([_MC_RUN if run.is_simulation else _DATA_RUN], dtype=np.uint16),
         "MRawRunHeader.fTelescopeNumber": np.array([run.telescope], dtype=np.uint16),
-        "MRawRunHeader.fSubRunIndex": np.array([1], dtype=np.uint32),
+        "MRawRunHeader.fSubRunIndex": np.array([run.subrun], dtype=np.uint32),
         "MRawRunHeader.fSourceRA": np.array([round(run.source_ra_deg / 15.0 * 3600.0)], dtype=np.int32),
         "MRawRunHeader.fSourceDEC": np.array([round(run.source_dec_deg * 3600.0)], dtype=np.int32),
         "MRawRunHeader.fSourceName[80]": _characters(run.source, 80),

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EventKeys", "StereoMatch", "backward_jumps", "join_events", "match_telescopes", "unique_event_ids"]
+__all__ = [
+    "EventKeys",
+    "StereoMatch",
+    "backward_jumps",
+    "join_events",
+    "match_telescopes",
+    "rows_of_runs",
+    "unique_event_ids",
+]
 
 Ints = NDArray[np.int64]
 
@@ -142,6 +150,26 @@ def match_telescopes(first: EventKeys, second: EventKeys, *, tolerance: int, by_
         n_by_time=len(rows_first) - n_by_number,
         n_disagree=int(np.isin(code_left, code_second).sum()),
     )
+
+
+def rows_of_runs(number: Ints, n_runs: int) -> list[Ints] | None:
+    """Tell the events of several runs in one file apart: they follow each other, and the numbers restart with each.
+
+    Parameters
+    ----------
+    number : int64 array, [N]
+        Stereo event numbers in the order of the file.
+    n_runs : int
+        How many runs the headers name.
+
+    Returns
+    -------
+    list of int64 arrays or None
+        Rows of each run, in the order of the headers; None when the numbers restart another number of times.
+    """
+    rows = np.arange(len(number))
+    pieces = [rows] if n_runs == 1 else np.split(rows, np.flatnonzero(np.diff(number) < 0) + 1)
+    return pieces if len(pieces) == n_runs else None
 
 
 def unique_event_ids(run_id: Ints, number: Ints) -> Ints:

@@ -40,6 +40,7 @@ FLAVOURS = ("mc", "data")
 """Simulation with truth and thrown showers, or real data with times and reports of the run."""
 
 _BLOCK = 512  # events in memory, and in one basket of every branch
+_SUBRUN_EVENTS = 16_384  # of real data in one file, about as many as MARS has there
 _MOST_THROWN = 20_000_000  # rows of OriginalMC beyond which it stays empty
 _FIRST_NIGHT_NS = int(datetime(2015, 3, 20, tzinfo=UTC).timestamp()) * 1_000_000_000
 _SECOND_NS = 1_000_000_000
@@ -67,7 +68,15 @@ class _Plan:
         return float(np.nanmedian(self.columns[name][start:stop, telescope - 1]))
 
 
-def write_mars(events: StoredEvents, output: Path | str, *, flavour: str | None = None, seed: int = 0) -> list[Path]:
+def write_mars(
+    events: StoredEvents,
+    output: Path | str,
+    *,
+    flavour: str | None = None,
+    seed: int = 0,
+    subrun_events: int = _SUBRUN_EVENTS,
+    is_packed: bool = True,
+) -> list[Path]:
     """Write an event set as MARS calibrated files.
 
     Parameters
@@ -81,16 +90,20 @@ def write_mars(events: StoredEvents, output: Path | str, *, flavour: str | None 
         set is when not given.
     seed : int
         Fixes the sample of thrown showers in ``OriginalMC``.
+    subrun_events : int
+        Most events in a file of real data; a run with more becomes several sub-runs. A simulated run is one file.
+    is_packed : bool
+        Pack the files as ROOT does, by zlib; without they are almost twice as large and faster to read.
 
     Returns
     -------
     list of Path
-        Two files for each run, M1 and M2; one when only one telescope has events.
+        Two files for each run or sub-run, M1 and M2; one when only one telescope has events.
 
     Raises
     ------
     ConfigError
-        The flavour is not known.
+        The flavour is not known, or the size of sub-runs not positive.
     InputError
         This is no event set of MAGIC with a known readout, numbers do not fit, real events shall become a simulation,
         or the folder is there already or cannot be written.
@@ -100,6 +113,8 @@ def write_mars(events: StoredEvents, output: Path | str, *, flavour: str | None 
         raise InputError("MARS files are written from an event set; make one with magicnn convert")
     if flavour is not None and flavour not in FLAVOURS:
         raise ConfigError(f"unknown flavour of MARS files {flavour!r}: {nearest_names(flavour, FLAVOURS)}")
+    if subrun_events < 1:
+        raise ConfigError(f"sub-runs of {subrun_events} events: at least 1 is expected")
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise InputError(f"{target}: is there already; remove it or choose another folder")
     plan = _plan(events, flavour, seed)
@@ -108,8 +123,11 @@ def write_mars(events: StoredEvents, output: Path | str, *, flavour: str | None 
     written: list[Path] = []
     with atomic_path(target) as folder, progress(total=len(events), description="writing", unit="event") as bar:
         folder.mkdir()
-        for start, stop in zip(starts, [*starts[1:], len(run_id)], strict=True):
-            written += _write_run(events, plan, int(start), int(stop), folder, bar)
+        for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), len(run_id)], strict=True):
+            size = stop - start if plan.is_simulation else subrun_events
+            for subrun, first in enumerate(range(start, stop, size), start=1):
+                files = _Piece(events, plan, first, min(first + size, stop), subrun)
+                written += _write_piece(files, folder, bar, is_packed=is_packed)
     return [target / path.name for path in written]
 
 
@@ -174,14 +192,27 @@ def _samples(path: Path, generated: Generated | None, columns: Mapping[str, NDAr
     return samples
 
 
-def _write_run(events: EventSet, plan: _Plan, start: int, stop: int, folder: Path, bar: Any) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """The events of a run or sub-run: a range of those of the event set."""
+
+    events: EventSet
+    plan: _Plan
+    start: int
+    stop: int
+    subrun: int
+
+
+def _write_piece(piece: _Piece, folder: Path, bar: Any, *, is_packed: bool) -> list[Path]:
     files: list[Path] = []
+    events, plan, start, stop = piece.events, piece.plan, piece.start, piece.stop
     with contextlib.ExitStack() as stack:
         telescopes: list[_TelescopeFile] = []
         for telescope in (1, 2):
-            path = folder / _name(events, plan, start, stop, telescope)
+            path = folder / _name(piece, telescope)
             files.append(path)
-            telescopes.append(_TelescopeFile(telescope, stack.enter_context(writing_root(path))))
+            writer = stack.enter_context(writing_root(path, is_packed=is_packed))
+            telescopes.append(_TelescopeFile(telescope, writer))
         for file in telescopes:
             file.write_pedestal(plan, start, stop)
         for first in range(start, stop, _BLOCK):
@@ -192,7 +223,7 @@ def _write_run(events: EventSet, plan: _Plan, start: int, stop: int, folder: Pat
             bar.update(last - first)
         for file in telescopes:
             if file.n_events:
-                _write_rest(file, events, plan, start, stop)
+                _write_rest(file, piece)
     for path, file in zip(list(files), telescopes, strict=True):
         if not file.n_events:
             path.unlink()
@@ -245,13 +276,15 @@ class _TelescopeFile:
             self.is_bad &= np.isnan(mine.charge[:, self.telescope - 1]).all(axis=0)
 
 
-def _write_rest(file: _TelescopeFile, events: EventSet, plan: _Plan, start: int, stop: int) -> None:
+def _write_rest(file: _TelescopeFile, piece: _Piece) -> None:
+    plan, start, stop = piece.plan, piece.start, piece.stop
     run_id = int(plan.columns["run_id"][start])
     sample = plan.samples[run_id]
     run = Run(
         number=run_id,
         telescope=file.telescope,
-        source=events.meta.production,
+        subrun=piece.subrun,
+        source=piece.events.meta.production,
         is_simulation=plan.is_simulation,
         sampling_mhz=round(plan.sampling_gsps * 1000.0),
         n_slices=plan.n_slices,
@@ -295,17 +328,19 @@ def _write_thrown(writer: RootWriter, plan: _Plan, run_id: int, sample: ThrownSa
     writer.note(GENERATED_NOTE, json.dumps(mine))
 
 
-def _name(events: EventSet, plan: _Plan, start: int, stop: int, telescope: int) -> str:
+def _name(piece: _Piece, telescope: int) -> str:
+    plan, start = piece.plan, piece.start
     run_id = int(plan.columns["run_id"][start])
-    source = re.sub(r"[^\w+.-]", "-", events.meta.production) or "unknown"
+    meta = piece.events.meta
+    source = re.sub(r"[^\w+.-]", "-", meta.production) or "unknown"
     if plan.time_utc_ns is None:
-        zenith = plan.columns["pointing_zenith_deg"][start:stop]
+        zenith = plan.columns["pointing_zenith_deg"][start : piece.stop]
         low, high = int(np.floor(zenith.min())), int(np.ceil(zenith.max()))
         if plan.generated is not None:
             low, high = round(plan.generated.zenith_min_deg), round(plan.generated.zenith_max_deg)
-        particle = events.meta.particle or "unknown"
+        particle = meta.particle or "unknown"
         prefix = _NAMES.get(particle, particle[:2].upper())
         return f"{prefix}_M{telescope}_za{low:02d}to{high:02d}_8_{run_id}_Y_w0.root"
     # a night is named after its morning; readers want one zero in front of the seven digits of a run
     morning = datetime.fromtimestamp(plan.time_utc_ns[start] // _SECOND_NS, tz=UTC) + timedelta(hours=12)
-    return f"{morning:%Y%m%d}_M{telescope}_0{run_id:07d}.001_Y_{source}.root"
+    return f"{morning:%Y%m%d}_M{telescope}_0{run_id:07d}.{piece.subrun:03d}_Y_{source}.root"

@@ -61,11 +61,11 @@ class RootWriter:
 
 
 @contextlib.contextmanager
-def writing_root(path: Path) -> Iterator[RootWriter]:
-    """Open a new ROOT file for writing."""
+def writing_root(path: Path, *, is_packed: bool = True) -> Iterator[RootWriter]:
+    """Open a new ROOT file for writing, packed by zlib or not at all."""
     import uproot
 
-    with uproot.recreate(path) as file:
+    with uproot.recreate(path, compression=uproot.ZLIB(1) if is_packed else None) as file:
         writer = RootWriter(file)
         yield writer
     if writer.bracketed:
