@@ -4,15 +4,17 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count, islice
 
 import pytest
 
 from magicnn.cluster import DaskScheduler
 from magicnn.errors import ConfigError, MagicnnError, MissingDependencyError
-from magicnn.executors import interrupts_held, is_here, n_cores, open_workers, results_in_order
+from magicnn.executors import in_threads, interrupts_held, is_here, n_cores, open_workers, results_in_order
 
 
 class FakeClient:
@@ -148,3 +150,21 @@ def test_dask_has_tried_again_before_it_reports_a_loss(dask):
 
     with pytest.raises(MagicnnError, match="workers died again"):
         list(results_in_order(killed, [()], DaskScheduler("tcp://head:8786"), what="numbers"))
+
+
+@pytest.mark.parametrize("threads", [None, 1, 3])
+def test_work_in_threads_returns_in_order_and_raises(threads):
+    assert in_threads([partial(pow, n, 2) for n in range(10)], threads) == [n**2 for n in range(10)]
+    with pytest.raises(ZeroDivisionError):
+        in_threads([partial(divmod, 1, n) for n in (1, 0, 2)], threads)
+    assert in_threads([], threads) == []
+
+
+def test_a_process_that_another_started_works_in_its_own_thread():
+    assert not works_here(threads=2)
+    with open_workers(1) as workers:
+        assert workers.executor.submit(works_here).result()
+
+
+def works_here(threads=None):
+    return threading.get_ident() in in_threads([threading.get_ident] * 4, threads)
