@@ -22,8 +22,8 @@ jupytext.write(notebook, sys.argv[2])
 """
 
 
-def run(arguments, folder):
-    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+def run(arguments, folder, *, backend="Agg"):
+    environment = os.environ | {"MPLBACKEND": backend, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *map(str, arguments)]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -84,7 +84,8 @@ def test_it_runs_as_a_notebook(name, folder):
         pytest.importorskip(package)
     import nbformat
 
-    done = run(["-c", EXECUTE, FOLDER / f"{name}.py", f"{name}.ipynb"], folder)
+    inline = "module://matplotlib_inline.backend_inline"  # as a kernel has it
+    done = run(["-c", EXECUTE, FOLDER / f"{name}.py", f"{name}.ipynb"], folder, backend=inline)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     outputs = [o for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells for o in cell.get("outputs", ())]
     shown = [o.data for o in outputs if o.output_type in ("display_data", "execute_result")]

@@ -31,7 +31,7 @@ from magicnn.nn.data import Source
 from magicnn.nn.predict import predict_table
 from magicnn.nn.settings import ModelSettings
 from magicnn.nn.trainer import train
-from magicnn.report.event_picture import draw_event
+from magicnn.report.event_picture import draw_telescope
 from magicnn.simulation.production import simulate_chunk, simulator
 from magicnn.simulation.settings import ProductionSettings
 
@@ -140,7 +140,8 @@ assert isinstance(night, Reader)
 night.read()
 
 # %%
-draw_event(night.read(0, 1))
+first = night.read(0, 1)
+draw_telescope(first.meta.camera, first.charge[0, 0], first.time[0, 0], name="M1")
 
 # %% [markdown]
 # A mistake is one line:
