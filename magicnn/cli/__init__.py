@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from magicnn import __version__
+from magicnn.cli.arguments import require_folder_name
 from magicnn.cli.baseline import baseline
 from magicnn.cli.bench import bench
 from magicnn.cli.bench import evaluate as bench_evaluate
@@ -65,6 +66,9 @@ def _main(
     pass
 
 
+_FOLDER_WRITERS = (predict, baseline, evaluate, irf, signal_command, report, run)
+
+
 def _guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command ``-v`` and ``-q``, its log, and one line with the right exit code instead of a traceback."""
 
@@ -74,6 +78,8 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
 
         configure_logging(-1 if quiet else verbose)
         try:
+            if command in _FOLDER_WRITERS:
+                require_folder_name(kwargs["output"])
             command(*args, **kwargs)
         except MagicnnError as error:
             if verbose:

@@ -21,10 +21,12 @@ __all__ = [
     "real_and_simulated",
     "require_distinct",
     "require_event_set_name",
+    "require_folder_name",
     "signal_settings",
 ]
 
 _EVENT_SET_SUFFIXES = (".h5", ".hdf5")
+_FILE_SUFFIXES = (*_EVENT_SET_SUFFIXES, ".hdf", ".root", ".fits", ".ecsv", ".json", ".html", ".pt", ".png", ".pdf")
 
 
 def require_distinct(paths: Sequence[Path]) -> None:
@@ -157,6 +159,20 @@ def require_event_set_name(output: Path, hint: str = "") -> None:
 
     if output.suffix not in _EVENT_SET_SUFFIXES:
         raise ConfigError(f"--output {output}: an event set is written, HDF5; give a name that ends in .h5{hint}")
+
+
+def require_folder_name(output: Path) -> None:
+    """Make sure that a folder to be written is not named as a file, by a slip.
+
+    Raises
+    ------
+    ConfigError
+        It is.
+    """
+    from magicnn.errors import ConfigError
+
+    if output.suffix in _FILE_SUFFIXES and not output.is_dir():
+        raise ConfigError(f"--output {output}: a folder is written; give a name that does not end in {output.suffix}")
 
 
 def load_features(path: Path, reader: Reader, events: Path) -> FeatureTable:

@@ -47,7 +47,8 @@ class EventFiles:
             A file cannot be read, or there are no events.
         """
         absolute = tuple(path.expanduser().absolute() for path in paths)
-        reader = open_events(absolute)
+        reader_of.cache_clear()  # a file may be another one than at the last call
+        reader = reader_of(absolute)
         if len(reader) == 0:
             raise InputError(f"{paths[0]}: no events")
         return cls(absolute, reader.meta, len(reader))

@@ -159,7 +159,8 @@ def _mars_lines(path: Path) -> Lines:
         lines.append(
             ("estimates", f"energies {span(table['reco_energy_gev'])} GeV, {table['is_valid'].sum()} events valid")
         )
-    lines.append(("written", file.software))
+    is_mars = "0.0.0" not in file.software
+    lines.append(("written", file.software if is_mars else "not by MARS: version 0, as of magicnn export"))
     return [(key, value) for key, value in lines if value]
 
 

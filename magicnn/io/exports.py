@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from magicnn.errors import ConfigError, InputError, MagicnnError, nearest_names
-from magicnn.io.eventset.reader import EventSet
-from magicnn.io.formats import StoredEvents, open_events
+from magicnn.errors import ConfigError, InputError, nearest_names
+from magicnn.io.formats import StoredEvents, kind_of_table, open_events
 from magicnn.io.prediction_files import load_predictions
 from magicnn.predictions import PredictionTable
 
@@ -80,7 +78,7 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
     Raises
     ------
     ConfigError
-        The format or an option is unknown, or several prediction files are given.
+        The format or an option is unknown, several prediction files are given, or a file is named with another suffix.
     InputError
         The input cannot be read, or the output exists or cannot be written.
     """
@@ -102,19 +100,21 @@ def export(inputs: Sequence[Path], output: Path, *, name: str, **options: Any) -
 
 
 def _load(path: Path, entry: Export) -> PredictionTable:
-    """Load predictions; of events it says what to do with them."""
-    try:
-        return load_predictions(path)
-    except InputError as error:
-        is_eventset = False
-        with contextlib.suppress(MagicnnError), EventSet(path):
-            is_eventset = True
-        if not is_eventset:
-            raise
+    """Load predictions; of another file of the package say what it is, of events what to do with them."""
+    kind = kind_of_table(path)
+    if kind and kind != "predictions":
+        article = "an" if kind == "event set" else "a file of"
+        hint = ", or write the events with --format mars" if kind == "event set" else ""
         raise InputError(
-            f"{path}: an event set, but {entry.name!r} is written from predictions; make some with magicnn predict, or "
-            "write the events with --format mars"
-        ) from error
+            f"{path}: {article} {kind}, but {entry.name!r} is written from predictions; make some with magicnn "
+            f"predict{hint}"
+        )
+    return load_predictions(path)
+
+
+def _require_suffix(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise ConfigError(f"--output {output}: a file is written; give a name that ends in {' or '.join(suffixes)}")
 
 
 def _write_mars_friend(table: PredictionTable, output: Path, *, like: Sequence[Path] = ()) -> list[Path]:
@@ -122,6 +122,7 @@ def _write_mars_friend(table: PredictionTable, output: Path, *, like: Sequence[P
 
     if len(like) > 1:
         return write_friends(table, output, like=like)
+    _require_suffix(output, ".root")
     return [write_friend(table, output, like=like[0] if like else None)]
 
 
@@ -143,6 +144,7 @@ def _write_dl2(
 ) -> list[Path]:
     from magicnn.io.ctapipe.dl2 import write_dl2
 
+    _require_suffix(output, ".h5", ".hdf5")
     if len(like) > 1:
         raise ConfigError(f"export format 'ctapipe' takes one file to follow, {len(like)} are given with --like")
     return [write_dl2(tables, output, like=like[0] if like else None, camera=camera)]

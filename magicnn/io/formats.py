@@ -22,6 +22,7 @@ __all__ = [
     "StoredEvents",
     "expand_paths",
     "is_ctapipe",
+    "kind_of_table",
     "open_events",
     "recognise",
     "register_format",
@@ -192,20 +193,27 @@ def recognise(path: Path) -> Format:
         raise InputError(f"{path}: not a ROOT file (it does not start with 'root')")
     if _is_corsika(path):
         raise InputError(f"{path}: not a file with events but {_CORSIKA_HINT}")
-    if table := _kind_of_table(path, head):
+    if table := kind_of_table(path):
         raise InputError(f"{path}: not a file with events but {table} of magicnn; magicnn info says what is in it")
     known = ", ".join(f"{entry.description} ({entry.kind})" for entry in FORMATS.values())
     raise InputError(f"{path}: not a file with events; known are {known}")
 
 
-def _kind_of_table(path: Path, head: bytes) -> str:
-    """What an HDF5 file of this package is; empty for others."""
-    if not head.startswith(_HDF5_MAGIC):
-        return ""
+def kind_of_table(path: Path) -> str:
+    """Tell what a file of this package is: ``"event set"``, ``"features"``, ``"predictions"``; empty for others.
+
+    Parameters
+    ----------
+    path : Path
+        Any file; one that is damaged or missing is none of these.
+    """
     import h5py
 
-    with h5py.File(path, "r") as file:
-        kind = str(file.attrs.get("format", ""))
+    try:
+        with h5py.File(path, "r") as file:
+            kind = str(file.attrs.get("format", ""))
+    except (OSError, RuntimeError, KeyError):
+        return ""
     return kind.removeprefix("magicnn ") if kind.startswith("magicnn ") else ""
 
 

@@ -48,6 +48,8 @@ def test_help_does_not_load_the_heavy_packages():
         (["train", "nowhere.h5", "--output", "x.pt"], 3, "nowhere.h5"),
         (["baseline", "nowhere.h5", "--output", "x"], 3, "nowhere.h5"),
         (["evaluate", "nowhere.h5", "--output", "x"], 3, "nowhere.h5"),
+        (["evaluate", "nowhere.h5", "--output", "x.ecsv"], 2, "--output x.ecsv: a folder is written"),
+        (["predict", "nowhere.h5", "--output", "x.h5"], 2, "a name that does not end in .h5"),
         (["simulate", "nowhere.yaml", "--output", "x.h5"], 2, "nowhere.yaml"),
     ],
 )

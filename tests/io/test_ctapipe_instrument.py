@@ -41,7 +41,7 @@ def test_magnetic_field_of_the_simulation(subarray):
 
 def test_one_camera_type_is_chosen_by_name(subarray):
     three = subarray(["A", "B", "B"])
-    with pytest.raises(ConfigError, match=r"x.h5: .*A \(1 telescope\), B \(2 telescopes\); choose one, --camera A"):
+    with pytest.raises(ConfigError, match=r"x.h5: .*A \(1 telescope\), B \(2 telescopes\); choose one with --camera A"):
         instrument_of(three, where="x.h5")
     with pytest.raises(ConfigError, match=r"no camera 'C'; it has A \(1 telescope\)"):
         instrument_of(three, where="x.h5", camera="C")

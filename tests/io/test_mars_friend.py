@@ -157,5 +157,7 @@ def test_options_and_inputs_that_a_format_does_not_take(tmp_path):
     predictions([3]).save(tmp_path / "cnn.h5")
     with pytest.raises(ConfigError, match="'mars-friend' has no option 'seeds': known: like"):
         export([tmp_path / "cnn.h5"], tmp_path / "x.root", name="mars-friend", seeds=1)
+    with pytest.raises(ConfigError, match=r"x\.h5: a file is written; give a name that ends in \.root"):
+        export([tmp_path / "cnn.h5"], tmp_path / "x.h5", name="mars-friend")
     with pytest.raises(ConfigError, match="takes one prediction file, 2 are given"):
         export([tmp_path / "cnn.h5"] * 2, tmp_path / "x.root", name="mars-friend")

@@ -9,6 +9,7 @@ import pytest
 
 import magicnn
 from magicnn.errors import ConfigError, InputError
+from magicnn.images.extraction import EventFiles, reader_of
 from magicnn.images.features import extract_features
 from magicnn.io import FORMATS, open_events, register_format
 from magicnn.io.base import Reader
@@ -99,6 +100,14 @@ def test_what_a_directory_has_besides_is_told(tmp_path, caplog):
     (tmp_path / "M1").mkdir()
     with pytest.raises(InputError, match=r"folders in it are not searched, name them: M1"):
         expand_paths(tmp_path, "eventset")
+
+
+def test_what_a_reader_says_is_said_once(pair, caplog):
+    with caplog.at_level("INFO", logger="magicnn"):
+        files = EventFiles.opened([pair[0].parent])
+        assert len(reader_of(files.paths)) == files.n_events == 21
+    assert caplog.text.count("sampling speed") == 1
+    assert caplog.text.count("joined by number 21") == 1
 
 
 def test_files_that_hold_no_events_yet(data_dir, event_set, tmp_path):

@@ -121,8 +121,8 @@ def _choose(subarray: Any, by_camera: Mapping[str, Sequence[int]], camera: str |
         raise InputError(f"{where}: no telescope with a hexagonal camera, only {listed}")
     if len(possible) > 1:
         raise ConfigError(
-            f"{where}: telescopes with several cameras, {listed}; choose one, --camera {possible[0]} on the command "
-            f"line, camera={possible[0]!r} in Python"
+            f"{where}: telescopes with several cameras, {listed}; choose one with --camera {possible[0]} (magicnn "
+            f"convert, magicnn info) or camera={possible[0]!r} (Python)"
         )
     return possible[0]
 
