@@ -45,7 +45,7 @@ docs: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q torch==$$(sed -n 's/^torch==//p' constraints.txt)
-	$(BIN)/pip install -q -c constraints.txt -e '.[dev,irf]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev,irf,cluster]'
 	touch $@
 
 clean:

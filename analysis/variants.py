@@ -45,7 +45,7 @@ def options(doc, output):
     return parser
 
 
-def scan(arguments, variants, axis, *, is_log=True):
+def scan(arguments, variants, axis):
     """Train every variant, print and write the best validation of each, and draw it."""
     configure_logging()
     values = read_yaml(arguments.config, ModelSettings) if arguments.config else {}
@@ -65,10 +65,10 @@ def scan(arguments, variants, axis, *, is_log=True):
         rows.append({"name": name, "value": variant.value, "parameters": size, **best})
         write_json(arguments.output / "scan.json", rows)
         print(f"{name}: {size} parameters, " + ", ".join(f"{k} {v:.4g}" for k, v in best.items()), flush=True)
-    draw(rows, TELLING[arguments.head], axis, arguments.output / "scan.png", is_log=is_log)
+    draw(rows, TELLING[arguments.head], axis, arguments.output / "scan.png")
 
 
-def draw(rows, telling, axis, path, *, is_log):
+def draw(rows, telling, axis, path):
     """Draw validation loss and the telling number against the value of the variants."""
     fig, pair = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     at = np.array([row["value"] for row in rows])
@@ -76,8 +76,7 @@ def draw(rows, telling, axis, path, *, is_log):
         ax.plot(at, [row[name] for row in rows], "o-")
         ax.set_xlabel(axis)
         ax.set_ylabel(name.replace("_", " "))
-        if is_log:
-            ax.set_xscale("log")
+        ax.set_xscale("log")
     fig.savefig(path, dpi=150)
     print(path)
 
