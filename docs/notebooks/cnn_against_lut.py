@@ -140,7 +140,7 @@ metrics
 # %%
 fig, axes = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
 for ax, metric in zip(axes, ("bias_median", "resolution_half68"), strict=True):
-    energy_metric(metrics, metric, ZENITH, ["CNN", "LUT", "forest"], ax=ax, min_events=20)
+    energy_metric(metrics, metric, ZENITH, ["CNN", "LUT", "forest"], ax=ax, min_events=10)
 axes[0].legend()
 
 # %% [markdown]
