@@ -104,7 +104,7 @@ def finished(tmp_path_factory):
         pytest.skip("analysis/ is not beside the tests")
     settings = load_comparison(job, SMALL)
     folder = tmp_path_factory.mktemp("comparison") / "run"
-    run_comparison(settings, folder, device="cpu")
+    run_comparison(settings, folder, device="cpu", workers=1)
     return settings, folder
 
 
