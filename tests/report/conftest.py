@@ -21,7 +21,7 @@ def report_inputs(magic_camera):
 RANGES = ((5.0, 35.0), (62.0, 70.0), (5.0, 30.0), (30.0, 45.0))
 
 
-def make_inputs(camera, n_showers=300, n_replicates=60, zenith_bins=RANGES, n_images=1):
+def make_inputs(camera, n_showers=300, n_replicates=20, zenith_bins=RANGES, n_images=1):
     path = Path(__file__).parents[1] / "evaluation" / "synthetic.py"
     spec = importlib.util.spec_from_file_location("synthetic_predictions", path)
     synthetic = importlib.util.module_from_spec(spec)
