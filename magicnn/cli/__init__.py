@@ -7,9 +7,10 @@ import inspect
 import logging
 import signal
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args
 
 import typer
+from typer.models import ParameterInfo
 
 from magicnn import __version__
 from magicnn.cli.arguments import require_folder_name
@@ -99,6 +100,9 @@ def _guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_INTERRUPTED) from None
 
     signature = inspect.signature(command, eval_str=True)
+    for told in (part for p in signature.parameters.values() for part in get_args(p.annotation)):
+        if isinstance(told, ParameterInfo):
+            told.readable = False  # what cannot be read is told by the readers, one line for each file
     keyword = inspect.Parameter.KEYWORD_ONLY
     extra = [
         inspect.Parameter(

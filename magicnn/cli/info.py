@@ -88,6 +88,9 @@ def _described(given: list[Path], camera: str | None) -> Iterator[str | MagicnnE
         except MagicnnError as error:
             yield error
             continue
+        except OSError as error:
+            yield InputError(f"{item}: cannot be opened ({error.strerror})")
+            continue
         for path in paths:
             try:
                 yield _describe(path, camera)

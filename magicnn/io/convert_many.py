@@ -19,7 +19,6 @@ from magicnn.io.convert import convert_events
 from magicnn.io.formats import open_events
 from magicnn.io.groups import InputGroup
 from magicnn.runs import progress
-from magicnn.summary import counted
 
 __all__ = ["Outcome", "convert_groups"]
 
@@ -121,10 +120,8 @@ def convert_groups(
             if outcome.is_setting and not keep_going:
                 raise ConfigError(outcome.problem)
             if outcome.problem and not keep_going:
-                raise InputError(
-                    f"{outcome.problem} (stopped after {len(done)} of {counted(len(tasks), 'run')}; --keep-going goes "
-                    "on with the others)"
-                )
+                stopped = f" (stopped after {len(done)} of {len(tasks)} runs; --keep-going goes on with the others)"
+                raise InputError(outcome.problem + (stopped if len(tasks) > 1 else ""))
             done[outcome.group.name] = outcome
             bar.update(1)
     for text, names in said.items():

@@ -80,6 +80,8 @@ def describe(path: str | Path, *, camera: str | None = None) -> str:
         lines = _reader_lines(_kind_of(path), [entry.open([path])])
     elif head.startswith(_HDF5_MAGIC):
         lines = _hdf5_lines(path)
+    elif path.suffix == ".partial":
+        raise InputError(f"{path}: unfinished work; the command that began it continues when it is given again")
     elif head.startswith(EVENTIO_MAGICS):
         lines = _corsika_lines(path)
     else:

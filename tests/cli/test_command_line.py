@@ -1,9 +1,11 @@
 """The frame of the command line: help, versions, exit codes, one line for every mistake."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from magicnn import __version__
@@ -62,3 +64,20 @@ def test_mistakes_are_one_line_with_the_right_exit_code(arguments, code, words, 
     if code == 3:
         assert len(result.output.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_cannot_be_read_are_left_to_the_readers():
+    """Which tell each of them in one line, instead of an error of usage for all."""
+    for command in get_command(app).commands.values():
+        for parameter in command.params:
+            assert not getattr(parameter.type, "readable", False), f"{command.name}: {parameter.name}"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_no_permission(tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"x")
+    (tmp_path / "a.h5").chmod(0)
+    for words in (["info"], ["convert", "--output", f"{tmp_path / 'b.h5'}"]):
+        refused = call(*words, f"{tmp_path / 'a.h5'}")
+        assert refused.exit_code == 3
+        assert refused.output.strip().endswith("a.h5: cannot be opened (Permission denied)")

@@ -93,6 +93,12 @@ def test_other_files(tmp_path, content, message):
         describe(tmp_path / "x")
 
 
+def test_unfinished_work(tmp_path):
+    (tmp_path / ".gamma.h5.partial").write_bytes(b"magicnnJ" + bytes(100))
+    with pytest.raises(InputError, match="unfinished work; the command that began it continues"):
+        describe(tmp_path / ".gamma.h5.partial")
+
+
 def test_hdf5_of_others_and_damaged(tmp_path):
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["x"] = np.arange(3)
