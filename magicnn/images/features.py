@@ -60,11 +60,7 @@ _LEARNT = {
     "disp_azimuth_deg": ColumnSpec("float64", "deg", "azimuth of the direction by DISP, north 0, east 90"),
     "disp_uncert_deg": ColumnSpec("float64", "deg", "expected RMS distance of the direction by DISP to the source"),
     "disp_impact_m": ColumnSpec("float64", "m", "distance of the telescope to the axis by DISP", "telescope"),
-    "disp_h_max_m": ColumnSpec(
-        "float64",
-        "m",
-        "height of the maximum above sea level: geometric mean of the one along the axis by DISP and of `h_max_m`",
-    ),
+    "disp_h_max_m": ColumnSpec("float64", "m", "height of the maximum above sea level on the axis by DISP"),
 }
 
 

@@ -145,6 +145,8 @@ def geometry_from_direction(
     *,
     telescopes_m: ArrayLike = TELESCOPES_M,
     ground_m: float = OBSERVATION_LEVEL_M,
+    typical_height_m: ArrayLike | None = None,
+    height_spread: float = 0.2,
 ) -> dict[str, Floats]:
     """Find core, impact and height of the maximum for a direction known otherwise.
 
@@ -160,6 +162,10 @@ def geometry_from_direction(
         Positions, geographic frame.
     ground_m : float
         Height above sea level of z = 0.
+    typical_height_m : array_like, [N], optional
+        Height above ground of the maximum of such showers, from what is known besides the geometry.
+    height_spread : float
+        Relative error of that.
 
     Returns
     -------
@@ -169,30 +175,73 @@ def geometry_from_direction(
 
     Notes
     -----
-    Each plane is spanned by the direction and the line of sight to a centre of gravity; the core is where the line
-    along the direction closest to all planes meets z = 0. Each image sees the maximum at impact / tan(angle of its
-    centre of gravity to the direction) along the axis (R. Lopez-Coto, PhD thesis, 2.2.3.6); the height is their mean,
-    weighted with the square of that angle, since the error of a distance grows as the angle shrinks, and with the
-    square root of the size.
+    Our own: all telescopes see one maximum on the axis, so the place of each centre of gravity relative to the
+    direction is (core - telescope) / distance of the maximum. This is solved for core and distance by least squares.
+    A centre of gravity errs by 0.02 deg across the image axis, and along it by 0.03 deg and a tenth of its angle to the
+    direction, as the telescopes see different parts of the shower. Where the images cross well this is the crossing of
+    the planes; where they are parallel, which leaves the crossing free to slide along the plane, the distance of the
+    images from each other fixes the height, and with it the core. The typical height enters as one more measurement.
     """
     size = np.asarray(parameters["size_pe"], dtype=np.float64)
     cog_x = np.asarray(parameters["cog_x_deg"], dtype=np.float64)
     cog_y = np.asarray(parameters["cog_y_deg"], dtype=np.float64)
     x, y = np.asarray(x_deg, dtype=np.float64), np.asarray(y_deg, dtype=np.float64)
     positions = np.asarray(telescopes_m, dtype=np.float64)
+    zenith, azimuth = sky_from_camera(x, y, pointing_zenith_deg, pointing_azimuth_deg)
+    axis = direction_vector(zenith, azimuth)
     sight = _sight(cog_x, cog_y, pointing_basis(pointing_zenith_deg, pointing_azimuth_deg))
     use = (size > 0.0) & np.isfinite(cog_x) & (np.isfinite(x) & np.isfinite(y))[:, None]
     use &= (use.sum(axis=1) >= 2)[:, None]
-    geometry = _geometry(x, y, sight, use, pointing_zenith_deg, pointing_azimuth_deg, positions)
-    axis = direction_vector(geometry["reco_zenith_deg"], geometry["reco_azimuth_deg"])
-    angle = np.arccos(np.clip(np.sum(sight * axis[:, None, :], axis=-1), -1.0, 1.0))
-    core = np.stack([geometry["reco_core_x_m"], geometry["reco_core_y_m"], np.zeros(len(axis))], axis=-1)
-    foot = np.sum((positions - core[:, None, :]) * axis[:, None, :], axis=-1)  # of the telescope on the axis
+    known = None
+    if typical_height_m is not None:
+        distance = np.asarray(typical_height_m, dtype=np.float64) / axis[:, 2]
+        known = distance, height_spread * distance
+    maximum = _maximum_on_axis(axis, sight, use, positions, known)
+    core = maximum - axis * (maximum[:, 2] / axis[:, 2])[:, None]
+    return {
+        "reco_zenith_deg": np.asarray(zenith, dtype=np.float64),
+        "reco_azimuth_deg": np.asarray(azimuth, dtype=np.float64),
+        "reco_core_x_m": core[:, 0],
+        "reco_core_y_m": core[:, 1],
+        "impact_m": impact_m(core[:, 0], core[:, 1], zenith, azimuth, positions),
+        "h_max_m": maximum[:, 2] + ground_m,
+    }
+
+
+_ACROSS_DEG, _ALONG_DEG, _ALONG_SHARE = 0.02, 0.03, 0.1
+_TYPICAL_DISTANCE_M = 8000.0
+
+
+def _maximum_on_axis(
+    axis: Floats, sight: Floats, use: NDArray[np.bool_], positions: Floats, known: tuple[Floats, Floats] | None
+) -> Floats:
+    """Maximum of the shower, [N, 3], by least squares; ``known``: its distance along the axis, and the error."""
+    right = np.cross(axis, np.where(np.abs(axis[:, 2:]) < 0.999999, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]))
+    right /= np.linalg.norm(right, axis=-1, keepdims=True)
+    frame = np.stack([right, np.cross(axis, right)], axis=1)  # [N, 2, 3], across the axis
+    place, foot = np.einsum("nij,tj->nti", frame, positions), np.einsum("nj,tj->nt", axis, positions)
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(use & (angle > 0.0), angle**2 * np.sqrt(size), 0.0)
-        seen = np.where(weight > 0.0, foot + geometry["impact_m"] / np.tan(angle), 0.0)
-        along = np.sum(weight * seen, axis=1) / np.sum(weight, axis=1)
-    return geometry | {"h_max_m": ground_m + along * axis[:, 2]}
+        tangent = np.einsum("nij,ntj->nti", frame, sight) / np.einsum("nj,ntj->nt", axis, sight)[..., None]
+        angle = np.linalg.norm(tangent, axis=-1)
+        along = np.where(angle[..., None] > 0.0, tangent / angle[..., None], [1.0, 0.0])
+    across = np.stack([-along[..., 1], along[..., 0]], axis=-1)
+    errors = np.hypot(np.radians(_ALONG_DEG), _ALONG_SHARE * angle), np.full(angle.shape, np.radians(_ACROSS_DEG))
+    matrix, vector = np.zeros((len(axis), 3, 3)), np.zeros((len(axis), 3))
+    for line, error in zip((along, across), errors, strict=True):
+        # line . (core - telescope - (distance - foot) tangent) = 0 for the unknown (core, distance)
+        row = np.concatenate([line, -np.sum(line * tangent, axis=-1, keepdims=True)], axis=-1)
+        value = np.sum(line * (place - foot[..., None] * tangent), axis=-1)
+        weight = np.where(use, 1.0 / (error * _TYPICAL_DISTANCE_M) ** 2, 0.0)
+        row, value = np.where(use[..., None], row, 0.0), np.where(use, value, 0.0)
+        matrix += np.einsum("nt,nti,ntj->nij", weight, row, row)
+        vector += np.einsum("nt,nti,nt->ni", weight, row, value)
+    if known is not None:
+        matrix[:, 2, 2] += known[1] ** -2.0
+        vector[:, 2] += known[0] * known[1] ** -2.0
+    solved = np.einsum("nij,nj->ni", _inverse(matrix), vector)
+    return np.where(
+        use.any(axis=1)[:, None], np.einsum("ni,nij->nj", solved[:, :2], frame) + solved[:, 2:] * axis, np.nan
+    )
 
 
 _NEEDED = ("size_pe", "cog_x_deg", "cog_y_deg", "psi_deg", "length_deg", "width_deg")
@@ -266,12 +315,15 @@ def _meeting_point(sight: Floats, positions: Floats, use: NDArray[np.bool_]) -> 
     project = np.where(use[..., None, None], np.eye(3) - sight[..., :, None] * sight[..., None, :], 0.0)
     matrix = project.sum(axis=1)
     vector = np.einsum("ntij,tj->ni", project, positions)
-    # inverse by cofactors: parallel lines give NaN instead of an error for the whole batch
+    point: Floats = np.einsum("nij,nj->ni", _inverse(matrix), vector)
+    return point
+
+
+def _inverse(matrix: Floats) -> Floats:
+    """Inverse of symmetric 3 x 3 matrices by cofactors; NaN, not an error for the whole batch, where there is none."""
     first, second, third = matrix[:, 0], matrix[:, 1], matrix[:, 2]
     cofactors = np.stack([np.cross(second, third), np.cross(third, first), np.cross(first, second)], axis=-1)
     determinant = np.sum(first * cofactors[:, :, 0], axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        point: Floats = (
-            np.einsum("nij,nj->ni", cofactors, vector) / np.where(determinant > 0.0, determinant, np.nan)[:, None]
-        )
-    return point
+        inverse: Floats = cofactors / np.where(determinant > 0.0, determinant, np.nan)[:, None, None]
+    return inverse
