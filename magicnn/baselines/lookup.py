@@ -35,6 +35,7 @@ Floats = NDArray[np.float64]
 LOOKUP_FORMAT = "magicnn energy lookup"
 """Attribute ``format`` of its file."""
 _VERSION = 1
+_LARGEST_LEAKAGE = 0.8  # of an image at the very edge nothing is known of the rest
 _HEIGHTS = {"impact_m": "h_max_m", "disp_impact_m": "disp_h_max_m"}
 
 
@@ -60,7 +61,10 @@ class LookupSettings(Settings):
     impact_step_m: float = Field(default=15.0, gt=0, description="bins of impact of the plain tables at the zenith, m")
     max_impact_m: float = Field(default=450.0, gt=0, description="largest impact of the plain tables at the zenith, m")
     min_events: float = Field(default=20.0, gt=0, description="events that must contribute to a cell")
-    fill_index: float = Field(default=1.6, description="the tables are filled with a spectrum E^-index")
+    fill_index: float = Field(default=2.0, description="the tables are filled with a spectrum E^-index")
+    leakage: float = Field(
+        default=1.0, ge=0, description="light lost beyond the camera, over that in the two outermost rings of pixels"
+    )
     atmosphere: str = Field(default="magic-winter", description="air that the Cherenkov light passes")
     quality: QualitySettings = Field(default=QualitySettings(), description="events that fill the tables")
 
@@ -97,6 +101,9 @@ class EnergyLookup:
     would favour the telescope that happens to be low.) Then a correction proportional to cos(zenith) is applied, within
     the range that it was found in. Between the mean zenith distances of two ranges ln E goes over from the tables of
     one to those of the other, linearly in cos(zenith), so that no energy jumps where ranges meet.
+
+    The size is that of the image with what it lost at the edge of the camera: the more light lies in the two outermost
+    rings of pixels, the more is beyond them (our own; `LookupSettings.leakage`).
     """
 
     settings: LookupSettings
@@ -124,7 +131,7 @@ class EnergyLookup:
         settings : LookupSettings
             Axes, cuts and spectrum.
         weights : array_like, [N], optional
-            Weight of each event; by default those that turn the thrown spectrum into E^-1.6.
+            Weight of each event; by default those that turn the thrown spectrum into E^-fill_index.
 
         Returns
         -------
@@ -188,7 +195,7 @@ class EnergyLookup:
         Parameters
         ----------
         features : FeatureTable
-            Needs ``size_pe, pointing_zenith_deg`` and the impact of the settings with its height of the maximum. Cuts
+            Needs ``size_pe, leakage2, pointing_zenith_deg`` and the impact of the settings with its height of the maximum. Cuts
             are not applied.
 
         Returns
@@ -273,7 +280,8 @@ class EnergyLookup:
                 for _, row in sorted(file["tables"].items(), key=lambda item: int(item[0]))
             )
             return cls(
-                validate_settings(LookupSettings, record["settings"], where=str(path)),
+                # tables of the time before the leakage was corrected for know nothing of it
+                validate_settings(LookupSettings, {"leakage": 0.0, **record["settings"]}, where=str(path)),
                 tables,
                 file["zenith_mean_cos"][()],
                 file["zenith_slope"][()],
@@ -333,6 +341,9 @@ def _positions(features: FeatureTable, settings: LookupSettings) -> tuple[Floats
     """Scaled impact, log10 of the size, and energy for a table content of one, [N, T]."""
     scale, density = _scales(features, settings)
     size = np.asarray(features["size_pe"], dtype=np.float64)
+    if settings.leakage > 0.0:
+        outer = np.minimum(np.nan_to_num(features["leakage2"].astype(np.float64)), _LARGEST_LEAKAGE)
+        size = size * (1.0 + settings.leakage * outer / (1.0 - outer))
     with np.errstate(divide="ignore"):
         log_size = np.log10(size)
     return features[settings.impact] / scale, log_size, size / density
