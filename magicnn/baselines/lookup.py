@@ -36,6 +36,7 @@ LOOKUP_FORMAT = "magicnn energy lookup"
 """Attribute ``format`` of its file."""
 _VERSION = 1
 _LARGEST_LEAKAGE = 0.8  # of an image at the very edge nothing is known of the rest
+_TILT = 0.4  # the slope with zenith is found with a flatter spectrum, so that the cut on size does not rule it
 _HEIGHTS = {"impact_m": "h_max_m", "disp_impact_m": "disp_h_max_m"}
 
 
@@ -169,8 +170,9 @@ class EnergyLookup:
             tables.append(row)
             estimate, _ = _combined(part, row, settings)
             known = np.isfinite(estimate)
+            flatter = weight[here][known] * energy[here][known] ** _TILT
             centre, gradient = _weighted_line(
-                cos_zenith[here][known], np.log(estimate[known] / energy[here][known]), weight[here][known]
+                cos_zenith[here][known], np.log(estimate[known] / energy[here][known]), flatter
             )
             mean_cos.append(centre)
             slope.append(gradient)
@@ -195,8 +197,8 @@ class EnergyLookup:
         Parameters
         ----------
         features : FeatureTable
-            Needs ``size_pe, leakage2, pointing_zenith_deg`` and the impact of the settings with its height of the maximum. Cuts
-            are not applied.
+            Needs ``size_pe, leakage2, pointing_zenith_deg`` and the impact of the settings with its height of the
+            maximum. Cuts are not applied.
 
         Returns
         -------

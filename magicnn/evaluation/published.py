@@ -17,6 +17,7 @@ __all__ = [
     "PUBLISHED_CITATION",
     "SENSITIVITY_CITATION",
     "PublishedEnergy",
+    "published_direction",
     "published_energy",
     "published_sensitivity",
 ]
@@ -91,6 +92,23 @@ def published_sensitivity(zenith_deg: Range, *, is_integral: bool = False) -> Ma
         where it is known; None for other ranges.
     """
     return _published("a16_integral" if is_integral else "a16_differential", zenith_deg)
+
+
+@cache
+def published_direction(zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] | None:
+    """Return the published angular resolution of a zenith range, after cuts and in bins of estimated energy.
+
+    Parameters
+    ----------
+    zenith_deg : (float, float)
+        ``(5, 30)`` or ``(30, 45)``, both of table A.4 of arXiv:1409.5594.
+
+    Returns
+    -------
+    mapping of str to float64 array, [K], or None
+        ``energy_gev, angular_resolution_39, angular_resolution_39_err``; None for other ranges.
+    """
+    return _published("a16_direction", zenith_deg)
 
 
 def _published(name: str, zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] | None:
