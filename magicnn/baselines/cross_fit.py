@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magicnn.baselines.lookup import EnergyLookup, LookupSettings
 from magicnn.images.features import FeatureTable
@@ -13,7 +13,12 @@ __all__ = ["cross_fitted_energy"]
 
 
 def cross_fitted_energy(
-    features: FeatureTable, settings: LookupSettings, *, n_folds: int, seed: int
+    features: FeatureTable,
+    settings: LookupSettings,
+    *,
+    n_folds: int,
+    seed: int,
+    weights: ArrayLike | None = None,
 ) -> NDArray[np.float64]:
     """Look up the energy of every event in tables filled with all other showers.
 
@@ -31,6 +36,8 @@ def cross_fitted_energy(
         Parts of the showers.
     seed : int
         Fixes the parts.
+    weights : array_like, [N], optional
+        See `magicnn.baselines.lookup.EnergyLookup.fit`.
 
     Returns
     -------
@@ -41,5 +48,7 @@ def cross_fitted_energy(
     energy_gev = np.full(len(features), np.nan)
     for k in range(n_folds):
         rows = np.flatnonzero(fold == k)
-        energy_gev[rows], _ = EnergyLookup.fit(features.select(fold != k), settings).predict(features.select(rows))
+        own = None if weights is None else np.asarray(weights, dtype=np.float64)[fold != k]
+        lookup = EnergyLookup.fit(features.select(fold != k), settings, weights=own)
+        energy_gev[rows], _ = lookup.predict(features.select(rows))
     return energy_gev

@@ -194,8 +194,8 @@ def geometry_from_direction(
     use &= (use.sum(axis=1) >= 2)[:, None]
     known = None
     if typical_height_m is not None:
-        distance = np.asarray(typical_height_m, dtype=np.float64) / axis[:, 2]
-        known = distance, height_spread * distance
+        height = np.asarray(typical_height_m, dtype=np.float64)
+        known = height, height_spread * height
     maximum = _maximum_on_axis(axis, sight, use, positions, known)
     core = maximum - axis * (maximum[:, 2] / axis[:, 2])[:, None]
     return {
@@ -215,7 +215,7 @@ _TYPICAL_DISTANCE_M = 8000.0
 def _maximum_on_axis(
     axis: Floats, sight: Floats, use: NDArray[np.bool_], positions: Floats, known: tuple[Floats, Floats] | None
 ) -> Floats:
-    """Maximum of the shower, [N, 3], by least squares; ``known``: its distance along the axis, and the error."""
+    """Maximum of the shower, [N, 3], by least squares; ``known``: its height above ground, and the error."""
     right = np.cross(axis, np.where(np.abs(axis[:, 2:]) < 0.999999, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]))
     right /= np.linalg.norm(right, axis=-1, keepdims=True)
     frame = np.stack([right, np.cross(axis, right)], axis=1)  # [N, 2, 3], across the axis
@@ -236,11 +236,12 @@ def _maximum_on_axis(
         matrix += np.einsum("nt,nti,ntj->nij", weight, row, row)
         vector += np.einsum("nt,nti,nt->ni", weight, row, value)
     if known is not None:
-        matrix[:, 2, 2] += known[1] ** -2.0
-        vector[:, 2] += known[0] * known[1] ** -2.0
+        up = np.concatenate([frame[:, :, 2], axis[:, 2:]], axis=1)
+        matrix += np.einsum("n,ni,nj->nij", known[1] ** -2.0, up, up)
+        vector += (known[0] * known[1] ** -2.0)[:, None] * up
     solved = np.einsum("nij,nj->ni", _inverse(matrix), vector)
     return np.where(
-        use.any(axis=1)[:, None], np.einsum("ni,nij->nj", solved[:, :2], frame) + solved[:, 2:] * axis, np.nan
+        use.any(axis=1, keepdims=True), np.einsum("ni,nij->nj", solved[:, :2], frame) + solved[:, 2:] * axis, np.nan
     )
 
 

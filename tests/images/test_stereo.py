@@ -125,6 +125,48 @@ def test_known_direction_gives_core_and_impact():
     assert np.isnan(geometry_from_direction(true["x_deg"], true["y_deg"], images, *pointing)["impact_m"][0]).all()
 
 
+def test_parallel_images_have_a_core_when_the_direction_is_known():
+    """Cores on the line of the telescopes: the planes coincide, the distance of the images tells the height."""
+    rng = np.random.default_rng(31)
+    true = showers(300, 30, zenith=(5.0, 35.0), offset_deg=0.0)
+    along = rng.uniform(1.5, 3.0, 300)
+    true |= {"core_x": along * TELESCOPES_M[0, 0], "core_y": along * TELESCOPES_M[0, 1]}
+    true["height_m"] = rng.normal(10_000.0, 800.0, 300)
+    images = project(**true)
+    # either telescope sees the maximum elsewhere along the axis
+    seen = 1.0 + rng.normal(0.0, 0.1, (300, 2))
+    images["cog_x_deg"], images["cog_y_deg"] = images["cog_x_deg"] * seen, images["cog_y_deg"] * seen
+    pointing = true["pointing_zenith"], true["pointing_azimuth"]
+    zenith, azimuth = sky_from_camera(true["x_deg"], true["y_deg"], *pointing)
+    impact = impact_m(true["core_x"], true["core_y"], zenith, azimuth)
+
+    def missed(**known):
+        reco = geometry_from_direction(true["x_deg"], true["y_deg"], images, *pointing, **known)
+        return np.median(np.abs(reco["impact_m"] - impact)), np.std(reco["h_max_m"] - true["height_m"])
+
+    free = missed()
+    typical = missed(typical_height_m=np.full(300, 10_000.0 - OBSERVATION_LEVEL_M), height_spread=0.1)
+    assert free[0] < 40.0
+    assert typical[0] < 0.8 * free[0]
+    assert typical[1] < 0.8 * free[1]
+
+
+def test_typical_height_counts_by_its_spread():
+    true = showers(100, 32, zenith=(5.0, 35.0))
+    images = project(**true)
+    pointing = true["pointing_zenith"], true["pointing_azimuth"]
+    wrong = np.full(100, 2.0 * 14e3)
+    heights = [
+        geometry_from_direction(
+            true["x_deg"], true["y_deg"], images, *pointing, typical_height_m=wrong, height_spread=spread
+        )["h_max_m"]
+        for spread in (1e-4, 0.2, 1e4)
+    ]
+    np.testing.assert_allclose(heights[0], wrong + OBSERVATION_LEVEL_M, rtol=1e-3)
+    assert ((heights[1] > true["height_m"]) & (heights[1] < heights[0])).mean() > 0.95
+    np.testing.assert_allclose(heights[2], true["height_m"], rtol=1e-4)
+
+
 def test_parallel_images_are_flagged():
     true = showers(200, 3)
     images = project(**true)
