@@ -24,7 +24,7 @@ from magicnn.baselines.suite import BaselineSettings
 from magicnn.errors import InputError, MagicnnError
 from magicnn.evaluation.direction import direction_statistic
 from magicnn.evaluation.energy import ENERGY_METRICS, energy_errors, energy_statistic
-from magicnn.evaluation.intervals import percentile_interval
+from magicnn.evaluation.intervals import bootstrap_interval
 from magicnn.evaluation.published import published_direction, published_energy
 from magicnn.evaluation.resampling import ShowerBootstrap, resample
 from magicnn.events import event_weight
@@ -72,7 +72,7 @@ def reconstructed(paths, seed):
 def interval(statistic, sets):
     """Value, and the ends of its interval, [3, K]."""
     value, replicates = resample(statistic, sets)
-    return np.stack([value, *percentile_interval(replicates)])
+    return np.stack([value, *bootstrap_interval(value, replicates)])
 
 
 def judge(ring, weight, energies, zenith_deg, n_replicates, seed):
@@ -88,15 +88,16 @@ def judge(ring, weight, energies, zenith_deg, n_replicates, seed):
     for k, (low, high) in enumerate(zip(published.energy_min_gev, published.energy_max_gev, strict=True)):
         rows = np.flatnonzero(good & (true >= low) & (true < high))
         sets, found = bootstrap.sets(shower[rows]), {}
+        counts = weight[rows] * (weight[rows].sum() / np.sum(weight[rows] ** 2) if len(rows) else 1.0)
         for name, energy in energies.items():
-            numbers = interval(energy_statistic(energy_errors(energy[rows], true[rows]), weight[rows]), sets)
+            numbers = interval(energy_statistic(energy_errors(energy[rows], true[rows]), counts), sets)
             of = dict(zip(ENERGY_METRICS, numbers.T, strict=True))
             found[name] = {
                 "sigma": of["resolution_gauss"] / published.values["resolution_gauss"][k],
                 "rms": of["resolution_rms"] / published.values["resolution_rms"][k],
                 "bias": of["bias_gauss"],
             }
-        found["theta"] = interval(direction_statistic(theta2[rows], weight[rows]), sets)[:, 0]
+        found["theta"] = interval(direction_statistic(theta2[rows], counts), sets)[:, 0]
         yield (low, high), len(rows), len(np.unique(shower[rows])), found
 
 
