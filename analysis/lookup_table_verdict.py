@@ -179,7 +179,7 @@ def draw(path, bins, direction):
             ax.set_ylabel(label)
             ax.legend(fontsize=8)
         axes[0].set_ylim(0.0, 2.0)
-        axes[1].set_ylim(-25.0, 40.0)
+        axes[1].set_ylim(-50.0, 60.0)
         axes[2].set_ylim(0.0, None)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=130)
