@@ -84,7 +84,7 @@ def predict(
     if there and not overwrite:
         raise InputError(f"{there[0]} is there already; give another --output, or --overwrite")
     if features:
-        table = load_features(features, reader_of(files.paths), events[0])
+        table = load_features(features, reader_of(files.paths, files.opening), events[0])
     else:
         (table,) = extract_on_workers([files], [partial_path(output / "features.h5")], workers=place)
     if fitted and "disp_h_max_m" not in table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from magicnn.errors import InputError
 from magicnn.events import EventMeta
@@ -31,11 +32,15 @@ class EventFiles:
         What their events share.
     n_events : int
         How many there are.
+    opening : str
+        Different whenever files are opened anew: a worker that lives on must not take them for those of the same names
+        that it saw before.
     """
 
     paths: tuple[Path, ...]
     meta: EventMeta
     n_events: int
+    opening: str
 
     @classmethod
     def opened(cls, paths: Sequence[Path]) -> EventFiles:
@@ -47,11 +52,11 @@ class EventFiles:
             A file cannot be read, or there are no events.
         """
         absolute = tuple(path.expanduser().absolute() for path in paths)
-        reader_of.cache_clear()  # a file may be another one than at the last call
-        reader = reader_of(absolute)
+        opening = uuid4().hex
+        reader = reader_of(absolute, opening)
         if len(reader) == 0:
             raise InputError(f"{paths[0]}: no events")
-        return cls(absolute, reader.meta, len(reader))
+        return cls(absolute, reader.meta, len(reader), opening)
 
 
 def extract_on_workers(
@@ -92,7 +97,7 @@ def extract_on_workers(
             Pieces(
                 journal,
                 {"format": "features", "settings": made, **identity_of(one)},
-                [(one.paths, *bound, settings) for bound in bounds],
+                [(one.paths, one.opening, *bound, settings) for bound in bounds],
                 [stop - start for start, stop in bounds],
             )
         )
@@ -113,11 +118,11 @@ def is_table_of(table: FeatureTable, files: EventFiles, settings: FeatureSetting
 
 
 @lru_cache(maxsize=1)
-def reader_of(paths: tuple[Path, ...]) -> StoredEvents:
-    """Open files, and keep them open for the next piece."""
+def reader_of(paths: tuple[Path, ...], opening: str) -> StoredEvents:
+    """Open files, and keep them open for the next piece; see `EventFiles` for what ``opening`` is."""
     return open_events(paths)
 
 
-def _extracted(paths: tuple[Path, ...], start: int, stop: int, settings: FeatureSettings) -> Columns:
-    table = extract_features(reader_of(paths).read(start, stop), settings, show_progress=False)
+def _extracted(paths: tuple[Path, ...], opening: str, start: int, stop: int, settings: FeatureSettings) -> Columns:
+    table = extract_features(reader_of(paths, opening).read(start, stop), settings, show_progress=False)
     return dict(table.columns)

@@ -109,7 +109,15 @@ def predict_on_workers(
         journal,
         {"format": "predictions", **methods.identity, **identity_of(files), "features": digest.hexdigest()},
         [
-            (methods, files.paths, start, stop, dict(features.select(slice(start, stop)).columns), features.settings)
+            (
+                methods,
+                files.paths,
+                files.opening,
+                start,
+                stop,
+                dict(features.select(slice(start, stop)).columns),
+                features.settings,
+            )
             for start, stop in bounds
         ],
         [stop - start for start, stop in bounds],
@@ -134,18 +142,24 @@ def _meta(methods: MethodFiles, method: str, files: EventFiles, features: Featur
 
 
 @lru_cache(maxsize=1)
-def _loaded(methods: MethodFiles, paths: tuple[Path, ...]) -> tuple[list[TrainedModel], Baselines | None]:
+def _loaded(methods: MethodFiles, paths: tuple[Path, ...], opening: str) -> tuple[list[TrainedModel], Baselines | None]:
     """Keep the methods from one piece to the next."""
-    return methods.networks(reader_of(paths).meta), methods.fitted()
+    return methods.networks(reader_of(paths, opening).meta), methods.fitted()
 
 
 def _predicted(
-    methods: MethodFiles, paths: tuple[Path, ...], start: int, stop: int, columns: Columns, made: FeatureSettings | None
+    methods: MethodFiles,
+    paths: tuple[Path, ...],
+    opening: str,
+    start: int,
+    stop: int,
+    columns: Columns,
+    made: FeatureSettings | None,
 ) -> Columns:
     from magicnn.nn.predict import predict_table
 
-    networks, fitted = _loaded(methods, paths)
-    reader = reader_of(paths)
+    networks, fitted = _loaded(methods, paths, opening)
+    reader = reader_of(paths, opening)
     features = FeatureTable(columns, reader.meta, made)
     tables = list(fitted.predict(features) if fitted else ())
     if networks:

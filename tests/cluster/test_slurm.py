@@ -91,11 +91,11 @@ def submit(tmp_path):
     if not Path(sys.prefix, "bin", "activate").exists():
         pytest.skip("this Python is in no virtual environment, which the job files begin with")
 
-    def run(step, *options, **variables):
+    def run(step, *options, more=(), **variables):
         path = ROOT / "analysis" / "slurm" / f"{step}.sbatch"
         words = ["sbatch", "--wait", "--cpus-per-task=1", "--mem=2G", "--time=30:00", f"--output={tmp_path}/%x-%a.out"]
         done = subprocess.run(
-            [*words, *options, str(path)],
+            [*words, *options, str(path), *more],
             cwd=ROOT,
             env=environment | variables,
             capture_output=True,
@@ -111,8 +111,9 @@ def submit(tmp_path):
 def test_the_job_files_make_a_report(submit, tmp_path):
     submit("simulate", "--array=0-2,12-14", N_EVENTS="120")
     submit("features")
-    submit("baseline", "--array=0")
-    submit("train", "--array=0-1", "--gpus-per-node=0")
+    submit("baseline", "--array=0", more=("--set", "forest.n_trees=10"))
+    short = ("--set", "training.epochs=2")
+    submit("train", "--array=0-1", "--gpus-per-node=0", more=short)
     submit("predict", "--array=0-2")
     submit("report", "--array=0")
     run = tmp_path / "run"
@@ -120,5 +121,5 @@ def test_the_job_files_make_a_report(submit, tmp_path):
     assert len(list(run.glob("predictions/za05to35/*/*.h5"))) == 9
     model = run / "models" / "za05to35" / "classifier.pt"
     model.unlink()
-    submit("train_torchrun", "--array=0", "--nodes=1", "--gpus-per-node=0", PROCESSES="2", BATCH_SIZE="64")
+    submit("train_torchrun", "--array=0", "--nodes=1", "--gpus-per-node=0", more=short, PROCESSES="2", BATCH_SIZE="64")
     assert model.exists()

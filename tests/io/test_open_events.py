@@ -105,7 +105,7 @@ def test_what_a_directory_has_besides_is_told(tmp_path, caplog):
 def test_what_a_reader_says_is_said_once(pair, caplog):
     with caplog.at_level("INFO", logger="magicnn"):
         files = EventFiles.opened([pair[0].parent])
-        assert len(reader_of(files.paths)) == files.n_events == 21
+        assert len(reader_of(files.paths, files.opening)) == files.n_events == 21
     assert caplog.text.count("sampling speed") == 1
     assert caplog.text.count("joined by number 21") == 1
 
