@@ -16,7 +16,7 @@ from magicnn.errors import InputError
 from magicnn.events import ColumnSpec
 from magicnn.runs import atomic_path
 
-__all__ = ["HDF5_ERRORS", "LIBVER", "created", "one_line", "opened", "write_columns"]
+__all__ = ["HDF5_ERRORS", "LIBVER", "created", "kind_of_table", "one_line", "opened", "write_columns"]
 
 HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
 """What h5py raises for a damaged file; a damaged size can ask for any amount of memory."""
@@ -32,6 +32,22 @@ _ROWS_PER_CHUNK = 16384
 def one_line(error: BaseException) -> str:
     """Return the message of an error without line breaks."""
     return " ".join(str(error).split())
+
+
+def kind_of_table(path: Path) -> str:
+    """Tell what a file of this package is: ``"event set"``, ``"features"``, ``"predictions"``; empty for others.
+
+    Parameters
+    ----------
+    path : Path
+        Any file; one that is damaged or missing is none of these.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            kind = str(file.attrs.get("format", ""))
+    except HDF5_ERRORS:
+        return ""
+    return kind.removeprefix("magicnn ") if kind.startswith("magicnn ") else ""
 
 
 @contextmanager
@@ -103,7 +119,8 @@ def opened(
     try:
         with h5py.File(path, "r") as file:
             if file.attrs.get("format") != file_format:
-                raise error(f"{path}: not a {kind} of magicnn")
+                other = kind_of_table(Path(path))
+                raise error(f"{path}: not a {kind} of magicnn" + (f" (but of the kind {other!r})" if other else ""))
             found = int(file.attrs.get("version", 1))
             if found > version:
                 raise error(f"{path}: {kind} of version {found}, this magicnn reads up to {version}; update it")

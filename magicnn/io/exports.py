@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from magicnn.errors import ConfigError, InputError, nearest_names
-from magicnn.io.formats import StoredEvents, kind_of_table, open_events
+from magicnn.hdf5 import kind_of_table
+from magicnn.io.formats import StoredEvents, open_events
 from magicnn.io.prediction_files import load_predictions
 from magicnn.predictions import PredictionTable
 

@@ -22,7 +22,6 @@ __all__ = [
     "StoredEvents",
     "expand_paths",
     "is_ctapipe",
-    "kind_of_table",
     "open_events",
     "recognise",
     "register_format",
@@ -185,6 +184,8 @@ def recognise(path: Path) -> Format:
     InputError
         The file is missing, empty, unreadable, or of no known format.
     """
+    from magicnn.hdf5 import kind_of_table
+
     head = check_regular_file(path)
     for entry in FORMATS.values():
         if entry.recognises(path, head):
@@ -197,24 +198,6 @@ def recognise(path: Path) -> Format:
         raise InputError(f"{path}: not a file with events but {table} of magicnn; magicnn info says what is in it")
     known = ", ".join(f"{entry.description} ({entry.kind})" for entry in FORMATS.values())
     raise InputError(f"{path}: not a file with events; known are {known}")
-
-
-def kind_of_table(path: Path) -> str:
-    """Tell what a file of this package is: ``"event set"``, ``"features"``, ``"predictions"``; empty for others.
-
-    Parameters
-    ----------
-    path : Path
-        Any file; one that is damaged or missing is none of these.
-    """
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            kind = str(file.attrs.get("format", ""))
-    except (OSError, RuntimeError, KeyError):
-        return ""
-    return kind.removeprefix("magicnn ") if kind.startswith("magicnn ") else ""
 
 
 def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None = None, **options: Any) -> StoredEvents:

@@ -307,7 +307,7 @@ class OpenTrees:
             self._open.popitem()[1][1].close()
 
     def __del__(self) -> None:
-        if self._pid == os.getpid():
+        if os is not None and self._pid == os.getpid():  # modules are gone when the interpreter ends, which closes files
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
