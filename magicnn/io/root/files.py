@@ -307,7 +307,7 @@ class OpenTrees:
             self._open.popitem()[1][1].close()
 
     def __del__(self) -> None:
-        if os is not None and self._pid == os.getpid():  # modules are gone when the interpreter ends, which closes files
+        if os is not None and self._pid == os.getpid():  # os is gone at the end of the interpreter
             self.close()
 
     def __getstate__(self) -> dict[str, Any]:
