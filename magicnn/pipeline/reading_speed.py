@@ -31,6 +31,8 @@ MEASURES: dict[str, Measure] = {
     "event_loop_us": Measure("ctapipe_io_magic's event loop: one event of one telescope", "us", None),
     "over_event_loop": Measure("our reader over the event loop", "times", 50.0, is_time=False),
     "plain_us": Measure("our reader, files that are not packed: one event of one telescope", "us", None),
+    "threads_us": Measure("our reader, opening not included: all of two threads", "us", None),
+    "serial_us": Measure("our reader, opening not included: what is done in one thread alone", "us", None),
     "clock_us": Measure("our reader by the clock, opening not included, all cores", "us", None),
     "one_core_clock_us": Measure("our reader by the clock, opening not included, one thread", "us", None),
     "event_loop_clock_us": Measure("ctapipe_io_magic's event loop by the clock", "us", None),
@@ -139,6 +141,9 @@ def _values(
     if {"clock_us", "one_core_clock_us", "clock_over_event_loop"} & set(keys):
         rows["clock_us"] = timed(partial(_clock_us, pair, None))
         rows["one_core_clock_us"] = timed(partial(_clock_us, pair, 1))
+    if {"threads_us", "serial_us"} & set(keys):
+        both = [_threads_us(pair) for _ in turns(repeat, references)]
+        rows["threads_us"], rows["serial_us"] = ([row[i] for row in both] for i in (0, 1))
     if "plain_us" in keys:
         plain = write_mars(EventSet(folder / "many.h5"), folder / "plain", is_packed=False)
         rows["plain_us"] = timed(partial(_reader_us, plain))
@@ -244,6 +249,14 @@ def _clock_us(pair: Sequence[Path], threads: int | None, _: int) -> float:
     start = time.perf_counter()
     n = sum(len(batch) for batch in reader.batches(_BLOCK))
     return 1e6 * (time.perf_counter() - start) / n / len(pair)
+
+
+def _threads_us(pair: Sequence[Path]) -> tuple[float, float]:
+    """Processor time of reading in two threads, without opening, per event of one telescope: all, and this thread's."""
+    reader = open_events(pair, threads=2)
+    start, here = time.process_time(), time.thread_time()
+    n = sum(len(batch) for batch in reader.batches(_BLOCK)) * len(pair)
+    return 1e6 * (time.process_time() - start) / n, 1e6 * (time.thread_time() - here) / n
 
 
 def _event_loop(python: Path, pair: Sequence[Path], found: list[tuple[float, float]], k: int) -> float:
