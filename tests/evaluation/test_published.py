@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from magicnn.evaluation.binning import ENERGY_EDGES_GEV, PUBLISHED_ZENITH_BINS_DEG, ZENITH_BINS_DEG
-from magicnn.evaluation.published import published_energy
+from magicnn.evaluation.published import published_direction, published_energy
 
 
 @pytest.mark.parametrize(("zenith", "table"), list(zip(PUBLISHED_ZENITH_BINS_DEG, ("a2", "a3"), strict=True)))
@@ -23,3 +23,17 @@ def test_bins_are_ours_and_other_ranges_have_none():
         assert (*found.energy_min_gev, found.energy_max_gev[-1]) == ENERGY_EDGES_GEV
     for zenith in ZENITH_BINS_DEG:
         assert published_energy(zenith) is None
+
+
+@pytest.mark.parametrize(
+    ("zenith", "table"), list(zip(PUBLISHED_ZENITH_BINS_DEG, ("a4_zen30", "a4_30zen45"), strict=True))
+)
+def test_angular_resolution_equals_the_published_table(data_dir, zenith, table):
+    from astropy.table import QTable
+
+    source = QTable.read(data_dir / "magic_performance" / f"magic_2015_table_{table}.ecsv")
+    found = published_direction(zenith)
+    np.testing.assert_allclose(found["energy_gev"], np.asarray(source["E"]))
+    for name, theirs in (("angular_resolution_39", "theta_g"), ("angular_resolution_39_err", "theta_g_err")):
+        np.testing.assert_allclose(found[name], np.asarray(source[theirs]), atol=1e-12)
+    assert published_direction((5.0, 35.0)) is None
