@@ -209,7 +209,6 @@ def geometry_from_direction(
 
 
 _ACROSS_DEG, _ALONG_DEG, _ALONG_SHARE = 0.02, 0.03, 0.1
-_TYPICAL_DISTANCE_M = 8000.0
 
 
 def _maximum_on_axis(
@@ -227,11 +226,13 @@ def _maximum_on_axis(
     across = np.stack([-along[..., 1], along[..., 0]], axis=-1)
     errors = np.hypot(np.radians(_ALONG_DEG), _ALONG_SHARE * angle), np.full(angle.shape, np.radians(_ACROSS_DEG))
     matrix, vector = np.zeros((len(axis), 3, 3)), np.zeros((len(axis), 3))
+    # an angle counts by what it means at the maximum; without a typical height only the ratios of the weights matter
+    distance = np.ones(len(axis)) if known is None else known[0] / axis[:, 2]
     for line, error in zip((along, across), errors, strict=True):
         # line . (core - telescope - (distance - foot) tangent) = 0 for the unknown (core, distance)
         row = np.concatenate([line, -np.sum(line * tangent, axis=-1, keepdims=True)], axis=-1)
         value = np.sum(line * (place - foot[..., None] * tangent), axis=-1)
-        weight = np.where(use, 1.0 / (error * _TYPICAL_DISTANCE_M) ** 2, 0.0)
+        weight = np.where(use, (error * distance[:, None]) ** -2.0, 0.0)
         row, value = np.where(use[..., None], row, 0.0), np.where(use, value, 0.0)
         matrix += np.einsum("nt,nti,ntj->nij", weight, row, row)
         vector += np.einsum("nt,nti,nt->ni", weight, row, value)
