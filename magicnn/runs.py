@@ -21,6 +21,7 @@ import numpy as np
 from magicnn.errors import InputError
 
 __all__ = [
+    "atomic_folder",
     "atomic_path",
     "checksum",
     "configure_logging",
@@ -77,6 +78,41 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
                 shutil.rmtree(partial)
             else:
                 partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Write several files into a folder, all of them or none.
+
+    Parameters
+    ----------
+    path : path
+        Folder in which the files shall appear; created. Other files in it stay.
+
+    Yields
+    ------
+    Path
+        Folder to write to, beside the other one; its files are moved when the block ends well, removed when it raises.
+
+    Raises
+    ------
+    InputError
+        The folder or a file cannot be written.
+    """
+    target = Path(path)
+    partial = target.with_name(f".{target.resolve().name}.{os.getpid()}.part")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        written = [p for p in sorted(partial.rglob("*")) if p.is_file()]
+        for folder in {target / p.parent.relative_to(partial) for p in written}:
+            folder.mkdir(parents=True, exist_ok=True)
+        for file in written:
+            file.replace(target / file.relative_to(partial))
+    except OSError as error:
+        raise InputError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def progress(

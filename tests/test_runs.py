@@ -5,6 +5,7 @@ import pytest
 
 from magicnn.errors import InputError
 from magicnn.runs import (
+    atomic_folder,
     atomic_path,
     checksum,
     configure_logging,
@@ -92,3 +93,33 @@ def test_log_goes_to_the_file_of_the_run(tmp_path, capsys):
     logging.getLogger("magicnn.test").info("not in the file")
     assert (tmp_path / "log.txt").read_text().endswith("ten events\n")
     assert "not in the file" in capsys.readouterr().err
+
+
+def test_atomic_folder_moves_all_files_or_none(tmp_path):
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "mine.txt").write_text("kept")
+    (target / "a.txt").write_text("old")
+
+    def write(*, fails):
+        with atomic_folder(target) as folder:
+            (folder / "a.txt").write_text("new")
+            (folder / "deep").mkdir()
+            (folder / "deep" / "b.txt").write_text("new")
+            if fails:
+                raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        write(fails=True)
+    assert (target / "a.txt").read_text() == "old"
+    assert not (target / "deep").exists()
+    write(fails=False)
+    assert {p.name: p.read_text() for p in target.rglob("*.txt")} == {
+        "mine.txt": "kept",
+        "a.txt": "new",
+        "b.txt": "new",
+    }
+    assert list(tmp_path.iterdir()) == [target]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"), atomic_folder(tmp_path / "file" / "out"):
+        pass

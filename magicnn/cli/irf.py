@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 __all__ = ["irf"]
-
-_LOG = logging.getLogger(__name__)
 
 
 def irf(
@@ -45,15 +42,16 @@ def irf(
     from magicnn.cli.arguments import named_pairs, number_ranges
     from magicnn.config import apply_overrides, dump_settings, read_yaml, validate_settings
     from magicnn.errors import ConfigError, InputError
-    from magicnn.evaluation.response import ResponseSettings, instrument_response
-    from magicnn.evaluation.response.files import save_gadf, save_table
+    from magicnn.evaluation.response import ResponseSettings
+    from magicnn.evaluation.response.many import USUAL_GAMMANESS_OF, range_code, responses_of, save_responses
     from magicnn.predictions import PredictionTable, load_predictions
     from magicnn.report.response_figures import draw_areas, draw_sensitivity
+    from magicnn.runs import atomic_folder
 
     values = apply_overrides(read_yaml(config, ResponseSettings) if config else {}, set_ or ())
     settings = validate_settings(ResponseSettings, values, where=str(config or "response settings"))
     zeniths = number_ranges(zenith or ["5,35", "5,30"], option="--zenith")
-    partner = named_pairs(gammaness_of or ["LUT=forest"], option="--gammaness-of")
+    partner = named_pairs(gammaness_of, option="--gammaness-of") if gammaness_of else USUAL_GAMMANESS_OF
     tables: dict[str, list[PredictionTable]] = {}
     for path in predictions:
         table = load_predictions(path)
@@ -65,27 +63,18 @@ def irf(
         return
     if (output / "response.ecsv").exists() and not overwrite:
         raise ConfigError(f"{output}: holds a response.ecsv; give another --output, or --overwrite")
-    responses = []
-    for low, high in zeniths:
-        here = []
-        for method, mine in tables.items():
-            others = tables.get(partner.get(method, ""), [])
-            try:
-                here.append(instrument_response(mine, (low, high), settings, gammaness_from=others))
-            except InputError as error:
-                _LOG.warning("%s", error)
-                continue
-            save_gadf(here[-1], output / f"irf_{method}_za{low:02.0f}to{high:02.0f}.fits")
-        if here:
-            draw_areas(here, output / f"areas_za{low:02.0f}to{high:02.0f}.png")
-            draw_sensitivity(here, output / f"sensitivity_za{low:02.0f}to{high:02.0f}.png")
-        responses += here
+    responses = responses_of(tables, zeniths, settings, gammaness_of=partner)
     if not responses:
         raise InputError(
             "no instrument response: none of the methods has gammaness, energies and directions for gammas of a point "
             "source and for background in these zenith ranges"
         )
-    save_table(responses, output / "response.ecsv")
+    with atomic_folder(output) as folder:
+        save_responses(responses, folder)
+        for zenith_deg in dict.fromkeys(r.zenith_deg for r in responses):
+            here = [r for r in responses if r.zenith_deg == zenith_deg]
+            draw_areas(here, folder / f"areas_{range_code(zenith_deg)}.png")
+            draw_sensitivity(here, folder / f"sensitivity_{range_code(zenith_deg)}.png")
     for response in responses:
         typer.echo(f"{response.method}, zenith {response.zenith_deg[0]:g} to {response.zenith_deg[1]:g} deg")
     typer.echo(output / "response.ecsv")

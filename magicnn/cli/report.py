@@ -42,6 +42,12 @@ def report(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of `magicnn signal`, repeatable."),
     ] = None,
+    response: Annotated[
+        bool,
+        typer.Option(
+            "--response/--no-response", help="Show instrument responses and sensitivities (needs pyirf, takes longer)."
+        ),
+    ] = False,
     compare: Annotated[
         bool,
         typer.Option("--compare", help="Put runs side by side: run directories, reports, or metrics.json files."),
@@ -58,6 +64,7 @@ def report(
 
     from magicnn.cli.arguments import real_and_simulated, signal_settings
     from magicnn.evaluation import MetricsTable
+    from magicnn.evaluation.response.many import responses_of
     from magicnn.io import load_predictions
     from magicnn.report.page import ReportInputs, build_report
     from magicnn.runs import provenance, read_json
@@ -90,6 +97,9 @@ def report(
         predictions=simulated,
         real=_real(real, simulated, search),
         histories=histories,
+        responses=responses_of(simulated, dict.fromkeys((r.zenith_min_deg, r.zenith_max_deg) for r in numbers.rows))
+        if response
+        else (),
         cut_flow=flow,
         provenance=provenance(),
     )

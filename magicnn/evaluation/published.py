@@ -20,6 +20,7 @@ __all__ = [
     "published_direction",
     "published_energy",
     "published_sensitivity",
+    "released_area",
 ]
 
 PUBLISHED_CITATION = "Aleksić et al., Astropart. Phys. 72 (2016) 76, arXiv:1409.5594, tables A.2 and A.3"
@@ -106,9 +107,27 @@ def published_direction(zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] 
     Returns
     -------
     mapping of str to float64 array, [K], or None
-        ``energy_gev, angular_resolution_39, angular_resolution_39_err``; None for other ranges.
+        ``energy_gev`` and, in degrees, ``angular_resolution_39`` and ``angular_resolution_68``, each with ``*_err``;
+        None for other ranges.
     """
     return _published("a16_direction", zenith_deg)
+
+
+@cache
+def released_area(zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] | None:
+    """Return the effective area after all cuts in a public DL3 file of MAGIC, at zenith 20 deg.
+
+    Parameters
+    ----------
+    zenith_deg : (float, float)
+        ``(5, 30)``.
+
+    Returns
+    -------
+    mapping of str to float64 array, [K], or None
+        ``energy_min_gev, energy_max_gev`` (true energy) and ``area_m2``; None for other ranges.
+    """
+    return _published("magic_dl3_area", zenith_deg)
 
 
 def _published(name: str, zenith_deg: Range) -> Mapping[str, NDArray[np.float64]] | None:

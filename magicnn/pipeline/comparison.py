@@ -200,7 +200,11 @@ def comparison_stages(
             "write the report",
             partial(write_report, settings, layout, names, REAL if with_real else None, before),
             (layout.report / "index.html",),
-            {"title": settings.title, "signal": plain["signal"] if with_real else None},
+            {
+                "title": settings.title,
+                "response": plain["response"],
+                "signal": plain["signal"] if with_real else None,
+            },
             before,
             is_cheap=True,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.errors import MissingDependencyError
 from magicnn.evaluation.metrics_table import MetricsTable
+from magicnn.evaluation.response import InstrumentResponse
+from magicnn.evaluation.response.many import responses_of
 from magicnn.evaluation.signal import find_signals
 from magicnn.events import EventBatch
 from magicnn.images.cleaning import clean
@@ -30,6 +34,8 @@ from magicnn.report.page import build_report
 from magicnn.runs import provenance
 
 __all__ = ["write_report"]
+
+_LOG = logging.getLogger(__name__)
 
 _EXAMPLES = 2
 _LOOKUP = "Energy lookup tables: mean content and its spread per telescope and zenith range."
@@ -72,16 +78,27 @@ def write_report(
         examples=_examples(settings, layout, names),
         pictures={_LOOKUP: picture} if (picture := layout.models / "lookup.png").is_file() else {},
         real=_real_events(settings, layout, real, predictions) if real else None,
+        responses=_responses(settings, predictions),
         settings=settings.model_dump(mode="json"),
         provenance=provenance(seed=settings.seed) | {"seconds": {n: round(c["seconds"], 1) for n, c in counts.items()}},
         notes=_notes(settings, layout, names, real),
     )
     # those of an earlier report that this one does not show must not stay
-    for folder in ("figures", "tables"):
+    for folder in ("figures", "tables", "response"):
         for file in (layout.report / folder).glob("*.*"):
             file.unlink()
     build_report(inputs, layout.report)
     return {"figures": len(list((layout.report / "figures").glob("*.png")))}
+
+
+def _responses(
+    settings: ComparisonSettings, predictions: Mapping[str, Sequence[PredictionTable]]
+) -> Sequence[InstrumentResponse]:
+    try:
+        return responses_of(predictions, settings.evaluation.zenith_bins_deg, settings.response)
+    except MissingDependencyError as error:
+        _LOG.warning("the report shows no instrument response: %s", error)
+        return ()
 
 
 def _notes(settings: ComparisonSettings, layout: RunLayout, names: Sequence[str], real: str | None) -> tuple[str, ...]:

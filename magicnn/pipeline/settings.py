@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from magicnn.baselines.suite import BaselineSettings
 from magicnn.config import Settings, apply_overrides, read_yaml, validate_settings
 from magicnn.errors import ConfigError, nearest_names
+from magicnn.evaluation.response import ResponseSettings
 from magicnn.evaluation.settings import EvaluationSettings
 from magicnn.evaluation.source import SignalSettings
 from magicnn.images.features import FeatureSettings
@@ -68,6 +69,8 @@ class ComparisonSettings(Settings):
     """How networks are applied."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Bins, cuts and bootstrap."""
+    response: ResponseSettings = ResponseSettings()
+    """Bins, cuts and time of instrument responses and sensitivities."""
     signal: SignalSettings | None = None
     """Source that the real events are of, and how it is looked for; nothing is looked for without."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.evaluation.metrics_table import MetricsTable
+from magicnn.evaluation.response import InstrumentResponse
 from magicnn.evaluation.signal import Signal
 from magicnn.events import EventBatch
 from magicnn.predictions import PredictionTable
@@ -105,6 +106,8 @@ class ReportInputs:
         Real events.
     pictures : mapping of str to Path
         Per caption a PNG to show as it is, such as those of the lookup tables.
+    responses : sequence of InstrumentResponse
+        Instrument responses of the methods, by zenith range.
     settings : mapping
         Effective settings of the run, plain values.
     provenance : mapping
@@ -121,6 +124,7 @@ class ReportInputs:
     examples: Sequence[ExampleImages] = ()
     real: RealEvents | None = None
     pictures: Mapping[str, Path] = field(default_factory=dict)
+    responses: Sequence[InstrumentResponse] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()

@@ -17,6 +17,7 @@ from magicnn.report.event_figures import event_figures
 from magicnn.report.html import write_page
 from magicnn.report.inputs import ExampleImages, RealEvents, ReportInputs
 from magicnn.report.real_section import real_values
+from magicnn.report.response_section import response_ranges
 from magicnn.report.style import colour_property, method_colours
 from magicnn.report.table_data import cut_flow_ecsv, metrics_ecsv, with_file
 
@@ -85,6 +86,7 @@ def _write(inputs: ReportInputs, root: Path) -> None:
         pictures=figures.picture_figures(inputs, folder),
         cut_flow=with_file(tables.cut_flow_table(inputs), beside, "cut_flow", cut_flow_ecsv(inputs)),
         generated=tables.generated_table(inputs),
+        responses=response_ranges(inputs.responses, inputs.metrics, root),
         **real_values(inputs.real, samples["proton"], root),
         definitions=METRICS,
         evaluation=inputs.metrics.settings,

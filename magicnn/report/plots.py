@@ -32,6 +32,7 @@ __all__ = [
     "error_histograms",
     "gammaness_histograms",
     "roc_curves",
+    "say_empty",
     "training_curves",
 ]
 
@@ -118,11 +119,11 @@ def energy_metric(
     _mark_cut_intervals(ax)
     ax.set_ylabel(f"{LABELS.get(metric, metric)} [%]")
     if len(heights) == 1 + (published is not None and metric in published.values):
-        _say_empty(ax, f"fewer than {min_events} events per bin")
+        say_empty(f"fewer than {min_events} events per bin", ax=ax)
     return ax
 
 
-def _say_empty(ax: Axes, why: str) -> None:
+def say_empty(why: str, *, ax: Axes) -> None:
     """Write into a panel without points why there are none."""
     ax.text(0.5, 0.94, why, transform=ax.transAxes, ha="center", va="top", color=PUBLISHED_COLOUR)
 
@@ -185,7 +186,7 @@ def auc_in_energy(metrics: MetricsTable, zenith_deg: Range, methods: Sequence[st
     ax.set_ylabel(LABELS["auc"])
     ax.set_ylim(top=1.0 + 0.03 * (1.0 - min(0.9, ax.get_ylim()[0])))
     if is_empty:
-        _say_empty(ax, f"fewer than {2 * _MIN_EVENTS} events per bin")
+        say_empty(f"fewer than {2 * _MIN_EVENTS} events per bin", ax=ax)
     return ax
 
 
@@ -210,7 +211,7 @@ def auc_by_zenith(
     if zenith_bins_deg:
         ax.set_xlim(min(low for low, _ in zenith_bins_deg), max(high for _, high in zenith_bins_deg))
     if is_empty:
-        _say_empty(ax, "no gammas and protons to tell apart")
+        say_empty("no gammas and protons to tell apart", ax=ax)
     ax.set_xlabel("zenith distance of the pointing")
     ax.set_ylabel(LABELS["auc"])
     return ax
@@ -324,7 +325,7 @@ def error_histograms(ring: Sample, methods: Sequence[str], *, ax: Axes | None = 
         errors = energy_errors(ring.predictions[method]["reco_energy_gev"], ring.columns["true_energy_gev"])
         density_band(np.clip(errors, -0.999, 1.499), edges, colour=colours[method], line="-", label=method, ax=ax)
     if not len(ring):
-        _say_empty(ax, "no events above threshold")
+        say_empty("no events above threshold", ax=ax)
     density_axis(ax)
     ax.set_xlim(-1.0, 1.5)
     ax.set_xlabel("E_reco / E_true − 1")

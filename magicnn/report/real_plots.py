@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.evaluation.signal import Signal
-from magicnn.report.plots import density_axis, density_band
+from magicnn.report.plots import density_axis, density_band, say_empty
 from magicnn.report.style import PUBLISHED_COLOUR, axes_or_current, looks, method_colours
 
 if TYPE_CHECKING:
@@ -130,6 +130,8 @@ def cumulated_significance(signals: Sequence[Signal], *, ax: Axes | None = None)
             label=signal.method,
         )
     ax.axhline(0.0, color=PUBLISHED_COLOUR, linewidth=0.8)
+    if not any(len(s.run_id) for s in signals):
+        say_empty("no events pass the cuts", ax=ax)
     ax.set_xlabel("time of observation [h]")
     ax.set_ylabel("significance [σ]")
     return ax

@@ -71,7 +71,9 @@ def migration_matrix(metrics: MetricsTable, zenith_deg: Range, method: str, *, a
     for row in rows:
         if row.n_events and row.bin_min in edges:
             shares[edges.index(row.bin_min), edges.index(row.energy_min_gev)] = 100.0 * row.value
-    mesh = ax.pcolormesh(edges, edges, np.ma.masked_invalid(shares), cmap="viridis", vmin=0.0, vmax=100.0)
+    mesh = ax.pcolormesh(
+        edges, edges, np.ma.masked_invalid(shares), cmap="viridis", vmin=0.0, vmax=100.0, rasterized=True
+    )
     figure = ax.get_figure()
     assert figure is not None
     bar = figure.colorbar(mesh, ax=ax, pad=0.03)

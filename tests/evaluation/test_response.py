@@ -1,5 +1,7 @@
 """Instrument response and sensitivity on events whose answers are known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -9,9 +11,17 @@ from magicnn.cli import app
 from magicnn.errors import ConfigError, InputError
 from magicnn.evaluation.published import published_sensitivity
 from magicnn.evaluation.response import ResponseSettings, instrument_response
-from magicnn.evaluation.response.curves import angular_containment, effective_area, energy_dispersion, point_spread
+from magicnn.evaluation.response.curves import (
+    Curve,
+    angular_containment,
+    effective_area,
+    energy_dispersion,
+    point_spread,
+)
+from magicnn.evaluation.response.cuts import efficiency_cuts, quality
 from magicnn.evaluation.response.events import FLUXES, ResponseEvents
 from magicnn.evaluation.response.files import save_gadf, save_table
+from magicnn.evaluation.response.gates import area_gates, rate_gates
 from magicnn.evaluation.response.sensitivity import Exposure, excess_over_noise, flux_share
 from magicnn.evaluation.spectra import crab_flux, power_law
 from magicnn.generated import Generated
@@ -113,6 +123,15 @@ def test_reuse_of_showers_enlarges_the_error(gammas):
     assert repeated.n_events[0] < 20_100
 
 
+def test_showers_with_long_numbers_stay_apart(gammas):
+    """Numbers of simulated showers need all 63 bits: as floats hundreds of them would be one."""
+    one = table("gamma", 20_000, 1)
+    numbered = one.with_columns(shower_id=2**62 + one["shower_id"])
+    first, second = (ResponseEvents.of([t], ZENITH) for t in (one, numbered))
+    np.testing.assert_array_equal(first.shower, second.shower)
+    assert len(np.unique(second.shower)) == len(np.unique(one["shower_id"]))
+
+
 def test_dispersion_and_angles_are_those_put_in(gammas):
     everything = np.ones(len(gammas), dtype=bool)
     migration = np.linspace(0.0, 3.0, 121)
@@ -180,6 +199,64 @@ def test_background_is_counted_in_the_circle(tables, response):
             expected += kind.rates_hz()[good].sum() * cut.theta_deg**2
         assert curve.background_hz[k] == pytest.approx(expected, abs=3.0 * curve.background_error_hz[k])
     assert instrument_response(tables[:2], ZENITH).kinds == ("proton",)
+
+
+def test_cuts_of_fixed_efficiency_keep_what_they_say(gammas):
+    energies = [(60.0, 300.0), (300.0, 2000.0)]
+    kept = efficiency_cuts(gammas, energies, 0.9, 0.75)
+    rates = gammas.rates_hz()
+    for energy in energies:
+        inside = quality(gammas, energy)
+        assert rates[inside & kept].sum() / rates[inside].sum() == pytest.approx(0.9 * 0.75, abs=0.01)
+        # what is kept is a region: no event within both cuts is left out
+        theta, score = gammas.theta_deg[inside & kept].max(), gammas.gammaness[inside & kept].min()
+        both = inside & (gammas.theta_deg <= theta) & (gammas.gammaness >= score)
+        np.testing.assert_array_equal(both, inside & kept)
+    assert not kept[gammas.reco_energy_gev > 2000.0].any()
+
+
+def gate_of(response, **changes):
+    gates = area_gates(dataclasses.replace(response, zenith_deg=(5.0, 30.0), **changes))
+    return {(g.quantity, g.energy_gev[0]): g for g in gates}
+
+
+def test_comparison_with_magic_tells_agreement_from_difference_and_from_few_events(response):
+    edges = np.array(response.settings.true_edges_gev)
+    centre = np.sqrt(edges[1:] * edges[:-1])
+    area = np.interp(np.log(centre), np.log([122.0, 230.0, 700.0, 1400.0, 30e3]), [2.7e4, 4.9e4, 8.5e4, 1.3e5, 1.3e5])
+
+    def states(factor, relative_error, **more):
+        curve = Curve(factor * area, factor * relative_error * area, np.full(len(area), 500.0))
+        areas = {**response.areas, "efficiency": curve}
+        return [g.state for g in gate_of(response, areas=areas, threshold_gev=(82.0, 80.0, 84.0), **more).values()]
+
+    assert states(1.0, 0.03) == ["pass"] * 5
+    assert states(2.0, 0.03) == ["fail"] * 4 + ["pass"]
+    assert states(1.0, 0.9)[:3] == ["open"] * 3
+    # outside, but by less than the error
+    assert states(1.4, 0.2)[0] == "open"
+    assert area_gates(response) == []
+    assert rate_gates(response) == []
+
+
+def test_rates_are_compared_with_the_published_ones(response):
+    published = published_sensitivity((5.0, 30.0))
+    curve = response.differential
+    n = len(curve.gamma_hz)
+    gamma, background = np.full(n, np.nan), np.full(n, np.nan)
+    gamma[1:] = published["gamma_per_min"] / 60.0
+    background[1:] = published["background_per_min"] / 60.0
+    like = dataclasses.replace(
+        curve,
+        gamma_hz=gamma,
+        gamma_error_hz=0.01 * gamma,
+        background_hz=2.5 * background,
+        background_error_hz=0.01 * background,
+        is_limit=np.arange(n) > 5,
+    )
+    gates = rate_gates(dataclasses.replace(response, zenith_deg=(5.0, 30.0), differential=like))
+    assert [g.state for g in gates if g.quantity.startswith("gammas")] == ["pass"] * 11
+    assert [g.state for g in gates if g.quantity.startswith("background")] == ["fail"] * 5 + ["limit"] * 6
 
 
 def test_too_little_background_is_a_limit(tables):
@@ -274,7 +351,7 @@ def test_published_sensitivities():
     assert set(FLUXES) == {"gamma", "proton", "helium", "electron"}
 
 
-def test_command(tables, tmp_path):
+def test_command_writes_everything_or_nothing(tables, tmp_path, monkeypatch):
     paths = []
     for n, one in enumerate(tables):
         one.save(tmp_path / f"{n}.h5")
@@ -287,6 +364,15 @@ def test_command(tables, tmp_path):
         "areas_za10to20.png",
         "sensitivity_za10to20.png",
     }
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("magicnn.report.response_figures.draw_sensitivity", refuse)
+    failed = CliRunner().invoke(app, ["irf", *paths, "--zenith", "10,20", "--output", str(tmp_path / "full"), "-q"])
+    assert failed.exit_code == 3
+    assert "No space left on device" in failed.output
+    assert not [p for p in tmp_path.iterdir() if "full" in p.name]
     again = CliRunner().invoke(app, ["irf", *paths, "--zenith", "10,20", "--output", str(tmp_path / "irf"), "-q"])
     assert again.exit_code == 2
     wrong = CliRunner().invoke(app, ["irf", *paths, "--zenith", "20,10", "--output", str(tmp_path / "other"), "-q"])

@@ -7,6 +7,8 @@ import pytest
 
 from magicnn.errors import InputError
 from magicnn.evaluation import MetricsTable
+from magicnn.evaluation.response import ResponseSettings
+from magicnn.evaluation.response.many import responses_of
 from magicnn.report.inputs import ExampleImages
 from magicnn.report.page import ReportInputs, build_report
 
@@ -161,6 +163,40 @@ def test_the_least_there_can_be(tmp_path):
     page = Page(path.read_text("utf-8"))
     assert page.open == []
     assert "Nothing" in page.texts
+
+
+def test_responses_are_shown_with_what_they_contain(report_inputs, tmp_path):
+    from astropy.table import Table
+
+    pytest.importorskip("pyirf")
+    settings = ResponseSettings(n_replicates=20)
+    tables = {"CNN": report_inputs.predictions["CNN"]}
+    responses = responses_of(tables, [(5.0, 35.0), (5.0, 30.0)], settings)
+    few = ReportInputs("Response", MetricsTable(()), {}, responses=responses)
+    text = build_report(few, tmp_path).read_text("utf-8")
+    page = Page(text)
+    assert page.open == []
+    assert "response" in page.ids
+    assert text.index("Zenith 5–30°") < text.index("Zenith 5–35°")
+    assert "proton only; helium and electron were not simulated and are missing" in text
+    assert "MAGIC, released" in text
+    for name in (
+        "area_cuts",
+        "area_efficiency",
+        "rate_gamma",
+        "rate_background",
+        "sensitivity",
+        "sensitivity_integral",
+    ):
+        assert f'href="figures/{name}_za05to30.pdf"' in text
+        assert f'href="figures/{name}_za05to35.ecsv"' in text
+    gates = Table.read(tmp_path / "tables" / "gates_za05to30.ecsv")
+    assert set(gates["state"]) <= {"pass", "fail", "open", "limit"}
+    assert len(gates) == 5 + 2 * 11
+    assert not (tmp_path / "tables" / "gates_za05to35.ecsv").exists()
+    assert (tmp_path / "response" / "irf_CNN_za05to30.fits").is_file()
+    curves = Table.read(tmp_path / "response" / "response.ecsv")
+    assert "effective_area_efficiency_m2" in set(curves["quantity"])
 
 
 def test_one_method_and_real_events_without_images(report_inputs, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -129,9 +130,14 @@ def effective_area(
     return Curve(rate.value / integral, rate.error / integral, rate.n_events)
 
 
+@cache
+def _gauss_legendre() -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(_STEPS)
+
+
 def _integral(flux: Callable[[Floats], Floats], low: float, high: float) -> float:
     """Integral of a flux over a bin by Gauss and Legendre in log E."""
-    nodes, weights = np.polynomial.legendre.leggauss(_STEPS)
+    nodes, weights = _gauss_legendre()
     half, middle = 0.5 * np.log(high / low), 0.5 * np.log(high * low)
     energy = np.exp(middle + half * nodes)
     return float(np.sum(weights * flux(energy) * energy) * half)

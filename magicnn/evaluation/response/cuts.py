@@ -15,7 +15,7 @@ from magicnn.evaluation.response.curves import effective_events
 from magicnn.evaluation.response.events import ResponseEvents
 from magicnn.evaluation.response.sensitivity import Exposure, flux_share
 
-__all__ = ["Cut", "CutGrid", "choose_cut", "in_circle", "quality"]
+__all__ = ["Cut", "CutGrid", "choose_cut", "efficiency_cuts", "in_circle", "quality"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -130,3 +130,36 @@ def choose_cut(
         if flux < best[0]:
             best = (float(flux), cut)
     return best[1] if best[1].exists else loosest[1]
+
+
+def efficiency_cuts(
+    gammas: ResponseEvents, energies: Sequence[Range], gammaness_share: float, circle_share: float
+) -> Mask:
+    """Gammas that pass cuts of fixed efficiency in every bin of estimated energy.
+
+    Parameters
+    ----------
+    gammas : ResponseEvents
+        Gammas of a point source.
+    energies : sequence of (float, float)
+        Bins of estimated energy, GeV.
+    gammaness_share : float
+        Share of the gammas after quality cuts that the cut on gammaness keeps.
+    circle_share : float
+        Share of those that the circle around the source holds.
+
+    Returns
+    -------
+    bool array, [N]
+        Found with the same gammas, which is what fixes the efficiency; it says nothing about the background.
+    """
+    kept = np.zeros(len(gammas), dtype=bool)
+    rates = gammas.rates_hz()
+    for energy in energies:
+        rows = np.flatnonzero(quality(gammas, energy) & np.isfinite(gammas.theta_deg) & (rates > 0.0))
+        for order, share in ((-gammas.gammaness, gammaness_share), (gammas.theta_deg, circle_share)):
+            rows = rows[np.argsort(order[rows], kind="stable")]
+            total = np.cumsum(rates[rows])
+            rows = rows[: int(np.searchsorted(total, share * total[-1])) + 1] if len(rows) else rows
+        kept[rows] = True
+    return kept

@@ -127,7 +127,8 @@ class ResponseEvents:
         parts = [_columns(table) for table in tables]
         joined = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
         ids = np.concatenate([np.full(len(t), n) for n, t in enumerate(tables)])
-        own = np.unique(joined.pop("shower"), return_inverse=True)[1]
+        # as integers: numbers of showers have more digits than a float
+        own = np.unique(np.concatenate([_showers(table) for table in tables]), return_inverse=True)[1]
         shower = np.unique(own * len(tables) + ids, return_inverse=True)[1].astype(np.int64)
         pointing, zenith = joined.pop("pointing_zenith_deg"), joined.pop("true_zenith_deg")
         exposure = event_rates_hz(productions, joined["true_energy_gev"], zenith, pointing, zenith_deg, np.ones_like)
@@ -154,6 +155,11 @@ class ResponseEvents:
         return replace(self, **arrays)
 
 
+def _showers(table: PredictionTable) -> NDArray[np.int64]:
+    """Number of the shower of every event; every event is its own where showers are not numbered."""
+    return table["shower_id"] if "shower_id" in table else np.arange(len(table))
+
+
 def _columns(table: PredictionTable) -> dict[str, Floats]:
     """Columns of one table, without regard to the zenith range."""
     n = len(table)
@@ -171,7 +177,6 @@ def _columns(table: PredictionTable) -> dict[str, Floats]:
     valid = table["is_valid"] if "is_valid" in table else np.ones(n, dtype=bool)
     has_images = column("size_min_pe") > 0.0 if "size_min_pe" in table else valid
     weight = column("weight") if "weight" in table else np.ones(n)
-    shower = table["shower_id"] if "shower_id" in table else np.arange(n)
     true_zenith = column("true_zenith_deg")
     return {
         "true_energy_gev": np.asarray(table["true_energy_gev"], dtype=np.float64),
@@ -181,7 +186,6 @@ def _columns(table: PredictionTable) -> dict[str, Floats]:
         "offset_deg": offset,
         "level": np.where(valid & has_images, 2, np.where(has_images, 1, 0)).astype(np.float64),
         "weight": weight,
-        "shower": np.asarray(shower, dtype=np.float64),
         "pointing_zenith_deg": np.asarray(pointing[0], dtype=np.float64),
         "true_zenith_deg": np.where(np.isfinite(true_zenith), true_zenith, pointing[0]),
     }

@@ -45,15 +45,19 @@ def describe_content(response: InstrumentResponse, what: str) -> str:
     ----------
     response : InstrumentResponse
     what : str
-        ``"trigger"``, ``"two images"``, ``"quality"``, ``"cuts"``, ``"directions"``, ``"rates"`` or ``"background"``.
+        ``"trigger"``, ``"two images"``, ``"quality"``, ``"cuts"``, ``"efficiency"``,
+        ``"directions"``, ``"rates"`` or ``"background"``.
     """
     source = f"gammas {response.source_offset_deg:g} deg off the pointing"
     chosen = "gammaness cut chosen per bin of estimated energy on other showers"
+    shares = [100.0 * s for s in response.settings.standard_efficiencies]
     return {
         "trigger": f"{source}, triggered",
         "two images": f"{source}, a cleaned image in both telescopes",
         "quality": f"{source}, quality cuts",
         "cuts": f"{source}, quality cuts, {chosen}, within its circle",
+        "efficiency": f"{source}, quality cuts, {shares[0]:g} % kept by gammaness and {shares[1]:g} % of those by "
+        "angle in every bin of estimated energy",
         "directions": f"{source}, quality cuts, {chosen}",
         "rates": f"Crab Nebula against {', '.join(response.kinds)}; {chosen}, within its circle",
         "background": f"{', '.join(response.kinds)}; quality cuts, {chosen}",

@@ -14,7 +14,9 @@ from pydantic import Field
 from magicnn.config import Settings
 from magicnn.errors import InputError
 from magicnn.evaluation.binning import Range, in_range, ranges
+from magicnn.evaluation.energy import threshold_statistic
 from magicnn.evaluation.intervals import bootstrap_interval
+from magicnn.evaluation.resampling import ShowerBootstrap, resample
 from magicnn.evaluation.response.curves import (
     Curve,
     angular_containment,
@@ -24,9 +26,10 @@ from magicnn.evaluation.response.curves import (
     energy_dispersion,
     point_spread,
 )
-from magicnn.evaluation.response.cuts import Cut, CutGrid, choose_cut, in_circle
+from magicnn.evaluation.response.cuts import Cut, CutGrid, choose_cut, efficiency_cuts, in_circle
 from magicnn.evaluation.response.events import LEVELS, ResponseEvents, kind_of, with_gammaness
 from magicnn.evaluation.response.sensitivity import Exposure, excess_over_noise, flux_share
+from magicnn.evaluation.spectra import power_law
 from magicnn.predictions import PredictionTable
 from magicnn.splits import split_by_shower
 
@@ -39,6 +42,7 @@ Mask = NDArray[np.bool_]
 
 _OFF_REGIONS = (1, 3, 5)
 _MARGIN = 1.5
+_THRESHOLD_INDEX = 2.6
 _CHUNK = 2_000_000  # numbers drawn at a time
 
 
@@ -71,6 +75,11 @@ class ResponseSettings(Settings):
         default=10.0, gt=0.0, description="effective background showers below which a value is a limit"
     )
     hours: float = Field(default=50.0, gt=0.0, description="time of observation, hours")
+    standard_efficiencies: tuple[float, float] = Field(
+        default=(0.9, 0.75),
+        description="shares of the gammas that gammaness and circle keep in the effective area with cuts of fixed "
+        "efficiency, those of MAGIC's released responses",
+    )
     optimisation_share: float = Field(
         default=0.5, gt=0.0, lt=1.0, description="share of the showers that cuts are chosen on"
     )
@@ -130,7 +139,11 @@ class InstrumentResponse:
     source_offset_deg : float
         Angle of the simulated source to the pointing.
     areas : mapping of str to Curve, [true energy]
-        Effective area at ``trigger``, with ``two images``, after ``quality``, and after ``cuts``.
+        Effective area at ``trigger``, with ``two images``, after ``quality``, after ``cuts`` of best sensitivity, and
+        after cuts of fixed ``efficiency`` instead.
+    threshold_gev : (float, float, float)
+        Energy threshold after the cuts of fixed efficiency, the peak of the true energies for a spectrum E^-2.6, and
+        its 68 % interval.
     dispersion : float64 array, [true energy, migration]
         Density of E_reco / E_true after the cuts.
     containment_deg : float64 array, [true energy, 3]
@@ -149,6 +162,7 @@ class InstrumentResponse:
     kinds: tuple[str, ...]
     source_offset_deg: float
     areas: Mapping[str, Curve]
+    threshold_gev: tuple[float, float, float]
     dispersion: Floats
     containment_deg: Floats
     spread_per_sr: Floats
@@ -233,6 +247,9 @@ def instrument_response(
     integral = _sensitivity(tuning, judged, [(e, np.inf) for e in settings.reco_edges_gev[:-1]], settings)
     edges = settings.true_edges_gev
     areas = {name: effective_area(gammas, edges, gammas.level >= n) for n, name in enumerate(LEVELS)}
+    standard = efficiency_cuts(gammas, ranges(settings.reco_edges_gev), *settings.standard_efficiencies)
+    areas["efficiency"] = effective_area(gammas, edges, standard)
+    threshold = _threshold(gammas.select(standard), settings)
     # the cuts do not know these showers
     gammas, background = judged[0], judged[1:]
     kept_gamma, after_cuts = _passing(gammas, differential)
@@ -244,6 +261,7 @@ def instrument_response(
         kinds=tuple(found),
         source_offset_deg=_source_offset(tables),
         areas=areas,
+        threshold_gev=threshold,
         dispersion=energy_dispersion(gammas, edges, MIGRATION_EDGES, after_cuts),
         containment_deg=angular_containment(gammas, edges, kept_gamma),
         spread_per_sr=point_spread(gammas, edges, THETA_EDGES_DEG, kept_gamma),
@@ -373,6 +391,18 @@ def _passing(events: ResponseEvents, curve: SensitivityCurve) -> tuple[Mask, Mas
     theta = np.array([c.theta_deg for c in curve.cuts])[where]
     kept = inside & (events.gammaness >= gammaness)
     return kept, kept & (events.theta_deg <= theta)
+
+
+def _threshold(gammas: ResponseEvents, settings: ResponseSettings) -> tuple[float, float, float]:
+    """Energy threshold of selected gammas and its interval, showers resampled."""
+    if not len(gammas):
+        return np.nan, np.nan, np.nan
+    shower = np.unique(gammas.shower, return_inverse=True)[1]
+    sets = ShowerBootstrap.draw(shower, settings.n_replicates, np.random.SeedSequence(settings.seed)).sets(shower)
+    statistic = threshold_statistic(gammas.true_energy_gev, gammas.rates_hz(power_law(_THRESHOLD_INDEX)))
+    value, replicates = resample(statistic, sets)
+    low, high = bootstrap_interval(value, replicates)
+    return float(value[0]), float(low[0]), float(high[0])
 
 
 def _source_offset(tables: Sequence[PredictionTable]) -> float:

@@ -66,17 +66,18 @@ def flux_share(gamma_hz: Floats, background_hz: Floats, exposure: Exposure) -> F
     seconds = exposure.hours * 3600.0
     alpha = 1.0 / exposure.n_off
     signal, noise = gamma_hz * seconds, background_hz * seconds
-    found = np.full(len(signal), np.inf)
-    has_gammas = signal > 0.0
-    if has_gammas.any():
-        found[has_gammas] = pyirf.relative_sensitivity(
-            n_on=(signal + noise)[has_gammas],
-            n_off=(noise / alpha)[has_gammas],
-            alpha=alpha,
-            min_significance=exposure.significance,
-            min_signal_events=exposure.min_excess,
-            min_excess_over_background=exposure.min_share,
-        )
+    # the excess that is detected depends on the background alone: solved once for each
+    different, where = np.unique(noise, return_inverse=True)
+    wanted = exposure.min_excess * pyirf.relative_sensitivity(
+        n_on=exposure.min_excess + different,
+        n_off=different / alpha,
+        alpha=alpha,
+        min_significance=exposure.significance,
+        min_signal_events=exposure.min_excess,
+        min_excess_over_background=exposure.min_share,
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(signal > 0.0, wanted[where] / signal, np.inf)
     return np.where(np.isfinite(found), found, np.inf)
 
 
