@@ -318,7 +318,13 @@ def _open_event_sources(
 def _is_event_source(path: Path, head: bytes) -> bool:
     from magicnn.io.ctapipe.source import EVENTIO_MAGICS, is_readable, is_sim_telarray
 
-    return is_sim_telarray(path, head) or (not head.startswith(EVENTIO_MAGICS) and is_readable(path))
+    if head.startswith(EVENTIO_MAGICS):
+        return is_sim_telarray(path, head)
+    if head.startswith(_HDF5_MAGIC):
+        from magicnn.io.ctapipe.structure import require_names
+
+        require_names(path)
+    return is_readable(path)
 
 
 def _is_eventset(path: Path, head: bytes) -> bool:

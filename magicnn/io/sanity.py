@@ -8,11 +8,20 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from magicnn.errors import InputError
 
-__all__ = ["LIMITS", "MAX_CHARGE_PE", "blank_impossible_pixels", "possible_events", "require_within"]
+__all__ = [
+    "GENERATED_LIMITS",
+    "LIMITS",
+    "MAX_CHARGE_PE",
+    "blank_impossible_pixels",
+    "folded",
+    "possible_events",
+    "require_within",
+    "without_impossible_values",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -24,19 +33,61 @@ LIMITS: Limits = MappingProxyType(
     {
         "time_utc_ns": (20 * _YEAR_NS, 130 * _YEAR_NS),  # 1990 to 2100
         "pointing_zenith_deg": (-1.0, 110.0),  # the drive's deviation may take it a little beyond the zenith
-        "pointing_azimuth_deg": (-720.0, 720.0),
+        "pointing_azimuth_deg": (0.0, 360.0),
         "true_energy_gev": (1e-2, 1e9),
         "true_zenith_deg": (0.0, 180.0),
-        "true_azimuth_deg": (-720.0, 720.0),
+        "true_azimuth_deg": (0.0, 360.0),
         "true_core_x_m": (-1e5, 1e5),
         "true_core_y_m": (-1e5, 1e5),
         "true_impact_m": (0.0, 1e5),
+        "weight": (0.0, 1e12),
     }
 )
 """Smallest and greatest value of columns that every event must have; times of simulations are not looked at."""
 
+GENERATED_LIMITS: Limits = MappingProxyType(
+    {
+        "spectral_index": (-10.0, 10.0),
+        "energy_min_gev": (1e-3, 1e9),
+        "energy_max_gev": (1e-3, 1e9),
+        "scatter_radius_m": (0.0, 1e5),
+        "viewcone_min_deg": (0.0, 180.0),
+        "viewcone_max_deg": (0.0, 180.0),
+        "zenith_min_deg": (-1.0, 180.0),
+        "zenith_max_deg": (-1.0, 180.0),
+    }
+)
+"""Smallest and greatest value of what a simulation says it threw."""
+
+_TURNS_DEG = 720.0
+_SHARE = (-1e-3, 1.001)
+_ANGLE_DEG = (-30.0, 30.0)  # in the camera
+_ON_GROUND_M = (-1e5, 1e5)
+
+_UNKNOWN_BEYOND: Limits = MappingProxyType(
+    {
+        "true_first_interaction_m": (-1e6, 1e6),
+        "true_xmax_gcm2": (-1e5, 1e5),
+        "pointing_dec_deg": (-90.0, 90.0),
+        "size_pe": (0.0, 1e8),
+        **dict.fromkeys(("length_deg", "width_deg"), (0.0, _ANGLE_DEG[1])),
+        **dict.fromkeys(("cog_x_deg", "cog_y_deg", "m3_long_deg", "m3_trans_deg", "asymmetry_deg"), _ANGLE_DEG),
+        **dict.fromkeys(("leakage1_mars", "leakage2_mars", "concentration", "concentration2"), _SHARE),
+        **dict.fromkeys(("n_pixels", "n_islands"), (0.0, 1e4)),
+        **dict.fromkeys(("reco_core_x_m", "reco_core_y_m"), _ON_GROUND_M),
+        "impact_m": (0.0, _ON_GROUND_M[1]),
+    }
+)
+"""Smallest and greatest value of columns that an event can do without."""
+
 MAX_CHARGE_PE = 1e5
 """No pixel gives as much; readouts of these cameras end at some thousand photoelectrons."""
+
+
+def folded(azimuth_deg: ArrayLike) -> NDArray[np.float64]:
+    """Fold azimuths and right ascensions into [0, 360); NaN for what is none, not finite or beyond two turns."""
+    values = np.asarray(azimuth_deg, dtype=np.float64)
+    return np.where(np.abs(values) <= _TURNS_DEG, values, np.nan) % 360.0
 
 
 def possible_events(columns: Mapping[str, NDArray[Any]], *, where: str) -> NDArray[np.bool_]:
@@ -73,6 +124,30 @@ def possible_events(columns: Mapping[str, NDArray[Any]], *, where: str) -> NDArr
             "%s: %d events with impossible values are left out (%s)", where, (~possible).sum(), ", ".join(wrong)
         )
     return possible
+
+
+def without_impossible_values(columns: Mapping[str, NDArray[Any]], *, where: str) -> dict[str, NDArray[Any]]:
+    """Return columns in which values are NaN that cannot be and that an event can do without, and warn of them.
+
+    Parameters
+    ----------
+    columns : mapping of str to array, [N] or [N, T]
+        Image and stereo parameters, and what is known of a shower besides its energy, direction and core.
+    where : str
+        File they come from, for the warning.
+    """
+    checked = dict(columns)
+    wrong: list[str] = []
+    for name in columns.keys() & _UNKNOWN_BEYOND.keys():
+        low, high = _UNKNOWN_BEYOND[name]
+        values = columns[name]
+        is_wrong = (values < low) | (values > high)
+        if is_wrong.any():
+            wrong.append(f"{is_wrong.sum()} of {name}")
+            checked[name] = np.where(is_wrong, np.nan, values)
+    if wrong:
+        _log.warning("%s: impossible values are taken as unknown (%s)", where, ", ".join(sorted(wrong)))
+    return checked
 
 
 def require_within(values: Mapping[str, Any], limits: Limits, *, where: str) -> None:

@@ -1,7 +1,12 @@
 """magicnn convert and magicnn info on the real files."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -128,3 +133,37 @@ def test_interrupted_conversion_continues(pair, tmp_path, monkeypatch):
     with EventSet(output) as ours, EventSet(whole) as theirs:
         assert ours.read().charge.tobytes() == theirs.read().charge.tobytes()
         assert ours.columns()["event_id"].tolist() == theirs.columns()["event_id"].tolist()
+
+
+KILLED = """
+import os, signal
+from magicnn.io.eventset import writer
+whole = writer.EventSetWriter.append
+def append(self, batch, unit=None):
+    whole(self, batch, unit=unit)
+    if unit == int(os.environ.get("KILL_AFTER", -1)):
+        os.kill(os.getpid(), signal.SIGKILL)
+writer.EventSetWriter.append = append
+"""
+
+
+def test_killed_conversion_continues(damage, tmp_path, monkeypatch):
+    """Killed after the first and after the second of three parts, the same command ends in the same event set."""
+    source = damage.write_event_set(tmp_path / "source.h5", n_events=2200)
+    (tmp_path / "sitecustomize.py").write_text(KILLED)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    output = tmp_path / "out.h5"
+    command = [sys.executable, "-m", "magicnn", "convert", str(source), "--output", str(output)]
+    for unit in (0, 1):
+        monkeypatch.setenv("KILL_AFTER", str(unit))
+        assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
+        assert not output.exists()
+    monkeypatch.setenv("KILL_AFTER", "-1")
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with EventSet(source) as expected, EventSet(output) as found:
+        assert len(found) == 2200
+        for name in expected.column_names:
+            np.testing.assert_array_equal(found.columns([name])[name], expected.columns([name])[name])
+        assert found.read().charge.tobytes() == expected.read().charge.tobytes()
+    assert not list(tmp_path.glob(".out*"))

@@ -131,6 +131,48 @@ def test_damaged_runs_do_not_stop_the_others(damaged_night, tmp_path, words):
     assert len(list(output.glob("*"))) == (0 if is_dry else 7)
 
 
+@pytest.mark.slow
+def test_ten_damaged_runs_of_a_hundred(damage, tmp_path):
+    """Bytes flipped, ends cut off, zeros, other content: the other ninety become what they are, the ten are named."""
+    (tmp_path / "one").mkdir()
+    whole = [path.read_bytes() for path in damage.write_mars_pair(tmp_path / "one")]
+    with EventSet(convert_events(sorted((tmp_path / "one").iterdir()), tmp_path / "one.h5").output) as events:
+        expected = events.read()
+    folder = tmp_path / "night"
+    folder.mkdir()
+    for run in range(1, 101):
+        for telescope, content in enumerate(whole, start=1):
+            (folder / damage.mars_name(telescope, run)).write_bytes(content)
+    basket = len(whole[0]) // 2  # in the compressed charges
+
+    def flipped(place):
+        return whole[0][:place] + bytes([whole[0][place] ^ 0x55]) + whole[0][place + 1 :]
+
+    damaged = {
+        **{10 * i: flipped(basket + 7 * i) for i in range(1, 5)},
+        50: whole[0][:-1],
+        60: whole[0][:basket],
+        70: b"",
+        80: bytes(len(whole[0])),
+        90: whole[0][:basket] + bytes(len(whole[0]) - basket),
+        100: b"word " * 1000,
+    }
+    for run, content in damaged.items():
+        (folder / damage.mars_name(1, run)).write_bytes(content)
+    output = tmp_path / "out"
+    done = magicnn("convert", folder, "--output", output, "--keep-going", "--workers", "2")
+    assert done.exit_code == 3
+    assert f"450 events of 90 runs in {output}, 10 failed" in done.stdout
+    said = [line for line in done.stderr.splitlines() if line.startswith("magicnn: ")]
+    assert [int(line[18:26]) for line in said] == sorted(damaged)
+    assert all(str(folder) in line for line in said)
+    made = sorted(output.iterdir())
+    assert [int(path.name[9:17]) for path in made] == [run for run in range(1, 101) if run not in damaged]
+    for path in made:
+        with EventSet(path) as events:
+            assert events.read().charge.tobytes() == expected.charge.tobytes()
+
+
 def test_without_keep_going_the_first_damaged_run_stops(damaged_night, tmp_path):
     failed = magicnn("convert", damaged_night, "--output", tmp_path / "out", "--workers", "1")
     assert failed.exit_code == 3

@@ -4,8 +4,10 @@ Run as a program it reads files one after the other in a process of its own, so 
 or takes all memory is seen: ``python damage.py KIND REFERENCE... < batch.json``, one word of outcome per line.
 """
 
+import gzip
 import json
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 MEMORY = 6 << 30  # address space of a reading process
-TIMEOUT_S = 300
+TIMEOUT_S = 300  # for one file
 N_SLOTS = 1183
 MJD_2015 = 57100
+PARAMETERS = ("mars star", "mars superstar", "mars melibea")
 
 
 def mars_name(telescope, run=5000001, subrun=1):
@@ -145,6 +148,8 @@ def write_sample(kind, folder, data_dir=None):
 
         with EventSet(write_event_set(folder / "gamma.h5", n_events=40)) as events:
             return write_mars(events, folder / "mc", flavour="mc")
+    if kind in PARAMETERS:
+        return write_parameters(folder, kind)
     if kind == "eventset":
         return [write_event_set(folder / "events.h5")]
     if kind == "predictions":
@@ -155,23 +160,50 @@ def write_sample(kind, folder, data_dir=None):
         "corsika": "corsika_photons/gamma_100gev_1216.eventio",
         "ctapipe": "ctapipe_dl1/history_meta_75.dl2.h5",
         "simtel": "simtel/n_hv_disabled.simtel.gz",
+        "simtel plain": "simtel/n_hv_disabled.simtel.gz",
     }
-    return [data_dir / real[kind]]
+    path = data_dir / real[kind]
+    if kind == "simtel plain":
+        (folder / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+        return [folder / path.stem]
+    return [path]
+
+
+def write_parameters(folder, kind):
+    """Write star files of both telescopes, a superstar file of a simulation, or a melibea file of data."""
+    import mars_files as mars
+
+    numbers = list(range(3, 43))
+    if kind == "mars star":
+        return [
+            mars.write_file(
+                folder / mars.data_name(telescope).replace("_Y_", "_I_"),
+                Events=mars.star_columns(telescope, numbers),
+                RunHeaders=mars.run_headers(telescope),
+                RunTails=mars.run_tails("star"),
+                **mars.trigger_trees(),
+            )
+            for telescope in (1, 2)
+        ]
+    if kind == "mars superstar":
+        trees = mars.stereo_trees(numbers, level="S", run=mars.MC_RUN, rows=np.arange(len(numbers)) % 4)
+        return [mars.write_file(folder / mars.stereo_name("S", mars.MC_RUN), **trees)]
+    return [mars.write_file(folder / mars.stereo_name("Q"), **mars.stereo_trees(numbers))]
 
 
 def contents(kind, paths):
     """Read everything there is in files of a kind: arrays by name."""
     if kind == "predictions":
-        from magicnn.predictions import load_predictions
+        from magicnn.io import load_predictions
 
-        table = load_predictions(paths[0])
-        words = np.frombuffer(json.dumps([table.method, table.particle, dict(table.generated)]).encode(), np.uint8)
-        return {**table.columns, "words": words}
+        return _of_predictions(load_predictions(paths[0]))
+    if kind in PARAMETERS:
+        return _parameters(kind, paths)
     if kind == "corsika":
         return _photons(paths[0])
     from magicnn.io import open_events
 
-    options = {"camera": "LSTCam"} if kind == "ctapipe" else {}
+    options = {"camera": "LSTCam"} if kind == "ctapipe" else {}  # of several cameras in the file
     batches = list(open_events(paths, **options).batches())
     meta = batches[0].meta
     found = {name: np.concatenate([b.columns[name] for b in batches]) for name in batches[0].columns}
@@ -179,6 +211,24 @@ def contents(kind, paths):
     found["time"] = np.concatenate([b.time for b in batches])
     words = json.dumps([meta.particle, meta.production, meta.telescopes, dict(meta.generated)])
     return {**found, "words": np.frombuffer(words.encode(), np.uint8)}
+
+
+def _of_predictions(table):
+    words = np.frombuffer(json.dumps([table.method, table.particle, dict(table.generated)]).encode(), np.uint8)
+    return {**table.columns, "words": words}
+
+
+def _parameters(kind, paths):
+    from magicnn.io import load_predictions
+    from magicnn.io.mars.parameters import read_mars_features
+
+    table = read_mars_features(paths)
+    meta = table.meta
+    words = json.dumps([meta.particle, meta.production, meta.telescopes, dict(meta.generated)])
+    found = {**table.columns, "words": np.frombuffer(words.encode(), np.uint8)}
+    if kind == "mars melibea":
+        found |= {f"predicted {name}": values for name, values in _of_predictions(load_predictions(paths)).items()}
+    return found
 
 
 def _photons(path):
@@ -211,13 +261,32 @@ def outcome(kind, paths, reference):
     return f"other {sane(found)}".strip()
 
 
+SANE = {
+    "true_energy_gev": (0.0, 1e9),
+    "pointing_zenith_deg": (-1.0, 180.0),
+    "charge": (-1e6, 1e6),
+    "size_pe": (0.0, 1e9),
+    "length_deg": (0.0, 100.0),
+    "reco_core_x_m": (-1e6, 1e6),
+    "predicted gammaness": (-1e-9, 1.0 + 1e-9),
+    "predicted reco_energy_gev": (0.0, 1e9),
+}
+MAY_BE_MISSING = (
+    "charge",
+    "size_pe",
+    "length_deg",
+    "reco_core_x_m",
+    "predicted gammaness",
+    "predicted reco_energy_gev",
+)
+
+
 def sane(found):
     """What is impossible among values that were read."""
-    limits = {"true_energy_gev": (0.0, 1e9), "pointing_zenith_deg": (-1.0, 180.0), "charge": (-1e6, 1e6)}
     wrong = []
-    for name, (low, high) in limits.items():
+    for name, (low, high) in SANE.items():
         values = found.get(name, np.ones(1))
-        inside = np.isnan(values) if name == "charge" else np.zeros(values.shape, bool)
+        inside = np.isnan(values) if name in MAY_BE_MISSING else np.zeros(values.shape, bool)
         if not (inside | ((values > low) & (values < high))).all():
             wrong.append(name)
     return " ".join(wrong)
@@ -228,22 +297,19 @@ def outcomes_in_processes(kind, reference, batch):
     found = []
     while len(found) < len(batch):
         rest = batch[len(found) :]
-        try:
-            done = subprocess.run(
-                [sys.executable, __file__, kind, *map(str, reference)],
-                input=json.dumps([[str(p) for p in paths] for paths in rest]),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                timeout=TIMEOUT_S,
-            )
-            lines, ended = done.stdout.splitlines(), f"WRONG died with {done.returncode}: {done.stderr[-300:]}"
-        except subprocess.TimeoutExpired as error:
-            lines, ended = (error.stdout or b"").decode().splitlines(), "WRONG hangs"
+        done = subprocess.run(
+            [sys.executable, __file__, kind, *map(str, reference)],
+            input=json.dumps([[str(p) for p in paths] for paths in rest]),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        lines = done.stdout.splitlines()
         found += lines
         if len(lines) < len(rest):
-            found.append(ended)
+            ended = "hangs" if done.returncode == -signal.SIGALRM else f"died with {done.returncode}"
+            found.append(f"WRONG {ended}: {done.stderr[-300:]}")
     return found
 
 
@@ -261,6 +327,7 @@ def main():
     kind, *reference = sys.argv[1:]
     expected = contents(kind, [Path(path) for path in reference])
     for paths in json.load(sys.stdin):
+        signal.alarm(TIMEOUT_S)  # ends the process, whatever it is doing
         print(outcome(kind, paths, expected), flush=True)  # noqa: T201 - it is a program
 
 

@@ -44,7 +44,7 @@ POINTING = (np.full(5, 20.0), np.full(5, 180.0))
 
 
 def test_diffuse_protons():
-    generated = Generated.from_mapping(generated_by_run(RUN, truth(2212, 3.0), POINTING))
+    generated = Generated.from_mapping(generated_by_run(RUN, truth(2212, 3.0), POINTING, where="x.h5"))
     assert generated.particle == "proton"
     assert generated.n_thrown == 200_000
     assert (generated.viewcone_min_deg, generated.viewcone_max_deg) == (0.0, 10.0)
@@ -53,12 +53,12 @@ def test_diffuse_protons():
 
 
 def test_gammas_from_one_point_keep_its_angle():
-    generated = generated_by_run({**RUN, "max_viewcone_radius": 0.0}, truth(22, 0.5), POINTING)
+    generated = generated_by_run({**RUN, "max_viewcone_radius": 0.0}, truth(22, 0.5), POINTING, where="x.h5")
     assert (generated["viewcone_min_deg"], generated["viewcone_max_deg"]) == (0.5, 0.5)
     assert generated["particle"] == "gamma"
-    assert generated_by_run(RUN, truth(22, 0.5), POINTING)["particle"] == "gamma_diffuse"
+    assert generated_by_run(RUN, truth(22, 0.5), POINTING, where="x.h5")["particle"] == "gamma_diffuse"
 
 
 def test_cores_not_on_a_disc_or_nothing_counted():
-    assert generated_by_run({**RUN, "min_scatter_range": 900.0}, truth(22, 0.0), POINTING) is None
-    assert generated_by_run({**RUN, "n_showers": 0}, truth(22, 0.0), POINTING) is None
+    assert generated_by_run({**RUN, "min_scatter_range": 900.0}, truth(22, 0.0), POINTING, where="x.h5") is None
+    assert generated_by_run({**RUN, "n_showers": 0}, truth(22, 0.0), POINTING, where="x.h5") is None

@@ -19,7 +19,9 @@ def write_tree(file, name, columns):
 
     types, data = {}, {}
     for branch, values in columns.items():
-        if isinstance(values, list):
+        if isinstance(values, ak.Array):
+            types[branch], data[branch] = values.type.content, values
+        elif isinstance(values, list):
             types[branch], data[branch] = "string", ak.Array(values)
         elif branch.endswith(JAGGED):
             types[branch], data[branch] = f"var * {values.dtype}", ak.from_regular(values)

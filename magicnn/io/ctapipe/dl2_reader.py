@@ -24,6 +24,7 @@ from magicnn.io.ctapipe.events import (
 from magicnn.io.ctapipe.pointing import pointing_of
 from magicnn.io.ctapipe.tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
 from magicnn.io.mars.truth import merge_generated, particle_name
+from magicnn.io.sanity import folded
 from magicnn.predictions import PredictionTable
 
 __all__ = ["dl2_methods", "methods_of", "read_dl2"]
@@ -98,7 +99,7 @@ def read_dl2(path: Path, method: str | None = None) -> PredictionTable:
             truth, is_known = shower_truth(file, keys)
             columns = {name: values[is_known] for name, values in (columns | truth).items()}
             if "pointing_zenith_deg" in columns:
-                runs = generated_of(run_settings(file), columns)
+                runs = generated_of(run_settings(file), columns, where=str(path))
                 generated = merge_generated([(path, part) for _, part in runs])
             cone = generated.get("viewcone_max_deg", 0.0) - generated.get("viewcone_min_deg", 0.0)
             particle = particle_name(columns["true_particle"], viewcone_deg=cone)
@@ -159,7 +160,7 @@ def _predictions(file: CtapipeFile, method: str, keys: Ints) -> dict[str, NDArra
             valid &= np.append(table.column(f"{prefix}_is_valid").astype(np.bool_), False)[rows]
     if "reco_zenith_deg" in columns:
         columns["reco_zenith_deg"] = 90.0 - columns["reco_zenith_deg"]
-        columns["reco_azimuth_deg"] = columns["reco_azimuth_deg"] % 360.0
+        columns["reco_azimuth_deg"] = folded(columns["reco_azimuth_deg"])
     return {**columns, "is_valid": valid}
 
 

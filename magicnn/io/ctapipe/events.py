@@ -17,6 +17,7 @@ from magicnn.io.ctapipe.instrument import Instrument, instrument_of
 from magicnn.io.ctapipe.pointing import pointing_of
 from magicnn.io.ctapipe.tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
 from magicnn.io.ctapipe.truth import RUN_UNITS, generated_by_run, pdg_numbers
+from magicnn.io.sanity import folded
 
 __all__ = [
     "IMAGES",
@@ -151,9 +152,10 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
             counts["without truth"] = int((keep & ~is_known).sum())
             keep &= is_known
             columns |= truth | _telescope_truth(file, instrument, keys, truth)
+            counts["true images missing"] = _images_without_truth(path, instrument, image_rows[keep], columns, keep)
         columns = {name: values[keep] for name, values in columns.items()}
         if SHOWER in file:
-            generated = generated_of(runs, columns)
+            generated = generated_of(runs, columns, where=str(path))
         readout = subarray.tel[instrument.tel_ids[0]].camera.readout
         return CtapipeSource(
             path=path,
@@ -224,6 +226,20 @@ def _triggered_without_image(file: CtapipeFile, trigger: CtapipeTable, instrumen
     return int(is_lost.sum())
 
 
+def _images_without_truth(
+    path: Path, instrument: Instrument, image_rows: Ints, columns: Mapping[str, NDArray[Any]], keep: NDArray[np.bool_]
+) -> int:
+    """How many images of kept events have no true one, in a file that has those; a lost table is warned of."""
+    if "true_pe" not in columns:
+        return 0
+    has_image = image_rows >= 0
+    is_lost = has_image & np.isnan(columns["true_pe"][keep])
+    for name, lost, count in zip(instrument.telescopes, is_lost.sum(axis=0), has_image.sum(axis=0), strict=True):
+        if count and lost == count:
+            _log.warning("%s: %s has %d images, but no true image in the file", path, name, count)
+    return int(is_lost.sum())
+
+
 def _rows(file: CtapipeFile, group: str, tel_id: int, keys: Ints) -> Ints:
     """Rows of a telescope's table that belong to events, -1 where there is none."""
     table = file.optional_table(f"{group}/tel_{tel_id:03d}")
@@ -254,7 +270,7 @@ def shower_truth(file: CtapipeFile, keys: Ints) -> tuple[dict[str, NDArray[Any]]
 
     columns = {name: value(*stored) for name, stored in _TRUTH.items() if stored[0] in shower}
     columns["true_zenith_deg"] = 90.0 - value("true_alt", "deg")
-    columns["true_azimuth_deg"] = value("true_az", "deg") % 360.0
+    columns["true_azimuth_deg"] = folded(value("true_az", "deg"))
     columns["true_particle"] = pdg_numbers(value("true_shower_primary_id"), where=str(file.path))
     return columns, rows >= 0
 
@@ -308,9 +324,15 @@ def _field(runs: Mapping[str, NDArray[Any]]) -> dict[str, Any] | None:
 
 
 def generated_of(
-    runs: Mapping[str, NDArray[Any]], columns: Mapping[str, NDArray[Any]]
+    runs: Mapping[str, NDArray[Any]], columns: Mapping[str, NDArray[Any]], *, where: str
 ) -> list[tuple[int, dict[str, Any] | None]]:
-    """Return run by run what was thrown; a run without events is told by the particles and pointing of the others."""
+    """Return run by run what was thrown; a run without events is told by the particles and pointing of the others.
+
+    Raises
+    ------
+    InputError
+        A value cannot be.
+    """
     if not runs or not len(columns["run_id"]):
         return []
     found: list[tuple[int, dict[str, Any] | None]] = []
@@ -322,5 +344,5 @@ def generated_of(
         truth = {name: columns[name][which] for name in ("true_particle", "true_zenith_deg", "true_azimuth_deg")}
         pointing = (columns["pointing_zenith_deg"][which], columns["pointing_azimuth_deg"][which])
         run = {name: runs[name][row] for name in RUN_UNITS}
-        found.append((run_id, generated_by_run(run, truth, pointing)))
+        found.append((run_id, generated_by_run(run, truth, pointing, where=where)))
     return found

@@ -24,7 +24,7 @@ from magicnn.io.ctapipe.instrument import Instrument
 from magicnn.io.ctapipe.source import Calibration, event_columns, events_of, instrument_in, open_source
 from magicnn.io.ctapipe.truth import RUN_UNITS, generated_by_run, pdg_numbers
 from magicnn.io.mars.truth import merge_generated, particle_name, shower_ids
-from magicnn.io.sanity import blank_impossible_pixels, possible_events
+from magicnn.io.sanity import blank_impossible_pixels, possible_events, without_impossible_values
 from magicnn.runs import progress, provenance
 
 __all__ = ["EventSourceReader", "open_event_sources"]
@@ -241,6 +241,7 @@ def _index(path: Path, *, camera: str | None, telescopes: Sequence[str] | None) 
         if "shower_primary_id" in columns:
             columns |= _truth(columns, instrument, path)
             del columns["shower_primary_id"]
+        columns = without_impossible_values(columns, where=str(path))
         possible = possible_events(columns, where=str(path))
         counts["impossible values"] = int((~possible).sum())
         counts["events"] = len(rows) - counts["impossible values"]
@@ -280,7 +281,7 @@ def _generated(files: Sequence[_Index], columns: Mapping[str, NDArray[Any]]) -> 
             which = of_run if of_run.any() else np.ones_like(of_run)
             truth = {name: columns[name][which] for name in ("true_particle", "true_zenith_deg", "true_azimuth_deg")}
             pointing = (columns["pointing_zenith_deg"][which], columns["pointing_azimuth_deg"][which])
-            parts.append((f.path, generated_by_run(run, truth, pointing)))
+            parts.append((f.path, generated_by_run(run, truth, pointing, where=str(f.path))))
     return merge_generated(parts)
 
 

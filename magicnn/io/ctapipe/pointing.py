@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.io.ctapipe.tables import CtapipeFile, CtapipeTable
+from magicnn.io.sanity import folded
 
 __all__ = ["pointing_of"]
 
@@ -56,7 +57,7 @@ def pointing_of(file: CtapipeFile, tel_ids: Sequence[int], keys: Ints, time_utc_
                 f"{file.path}: the telescopes point up to {np.nanmax(spread):.2f} deg apart; only events of parallel "
                 "telescopes can be read, choose some with telescopes="
             )
-    return {"pointing_zenith_deg": zenith, "pointing_azimuth_deg": azimuth % 360.0}
+    return {"pointing_zenith_deg": zenith, "pointing_azimuth_deg": folded(azimuth)}
 
 
 def _sine(zenith_deg: Floats) -> Floats:

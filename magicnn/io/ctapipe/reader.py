@@ -16,7 +16,7 @@ from magicnn.io.base import DecodedEvents
 from magicnn.io.ctapipe.events import IMAGES, CtapipeSource, read_source
 from magicnn.io.ctapipe.tables import open_ctapipe
 from magicnn.io.mars.truth import merge_generated, particle_name, shower_ids
-from magicnn.io.sanity import blank_impossible_pixels, possible_events
+from magicnn.io.sanity import blank_impossible_pixels, possible_events, without_impossible_values
 from magicnn.runs import provenance
 
 __all__ = ["CtapipeReader", "open_ctapipe_events"]
@@ -135,6 +135,7 @@ def open_ctapipe_events(
         )
     names = [name for name in sources[0].columns if all(name in s.columns for s in sources)]
     columns = {name: np.concatenate([s.columns[name] for s in sources])[order] for name in names}
+    columns = without_impossible_values(columns, where=_some(paths))
     possible = possible_events(columns, where=_some(paths))
     counts["impossible values"] = int((~possible).sum())
     counts["events"] -= counts["impossible values"]

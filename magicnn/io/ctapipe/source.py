@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from magicnn.array import wrapped_degrees
 from magicnn.errors import InputError, optional_import
 from magicnn.io.ctapipe.instrument import Instrument, instrument_of, is_hexagonal, telescopes_by_camera
+from magicnn.io.sanity import folded
 
 __all__ = [
     "EVENTIO_MAGICS",
@@ -239,7 +240,7 @@ def event_columns(event: Any, instrument: Instrument, path: Path) -> dict[str, A
     if shower is not None:
         columns |= {name: float(shower[key].to_value(unit)) for name, (key, unit) in _TRUTH.items()}
         columns["true_zenith_deg"] = 90.0 - float(shower.alt.to_value("deg"))
-        columns["true_azimuth_deg"] = float(shower.az.to_value("deg")) % 360.0
+        columns["true_azimuth_deg"] = float(folded(shower.az.to_value("deg")))
         columns["shower_primary_id"] = int(shower.shower_primary_id)
         columns["true_pe"] = [_true_pe(event, tel_id) for tel_id in instrument.tel_ids]
         energy = columns["true_energy_gev"]
@@ -267,7 +268,7 @@ def _pointing(event: Any, instrument: Instrument, where: str) -> tuple[float, fl
                 f"{where}: telescopes point to altitude {altitude:.2f} azimuth {azimuth:.2f} deg and to altitude "
                 f"{other_altitude:.2f} azimuth {other_azimuth:.2f} deg; only parallel telescopes can be read"
             )
-    return 90.0 - altitude, azimuth % 360.0
+    return 90.0 - altitude, float(folded(azimuth))
 
 
 def _utc_ns(time: Any) -> int:

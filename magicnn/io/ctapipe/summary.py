@@ -87,7 +87,8 @@ def summarise(path: Path) -> CtapipeSummary:
             truth, _ = shower_truth(file, keys)
             columns |= truth
             if "pointing_zenith_deg" in columns:
-                generated = merge_generated([(path, part) for _, part in generated_of(run_settings(file), columns)])
+                runs = generated_of(run_settings(file), columns, where=str(path))
+                generated = merge_generated([(path, part) for _, part in runs])
             cone = generated.get("viewcone_max_deg", 0.0) - generated.get("viewcone_min_deg", 0.0)
             particle = particle_name(truth["true_particle"], viewcone_deg=cone) or ""
         return CtapipeSummary(

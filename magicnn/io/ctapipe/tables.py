@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError, nearest_names
-from magicnn.hdf5 import one_line
 from magicnn.io.base import damage_told
+from magicnn.io.ctapipe.structure import require_names
 from magicnn.io.root.files import check_regular_file
 
 __all__ = [
@@ -219,14 +219,9 @@ def open_ctapipe(path: Path) -> Iterator[CtapipeFile]:
         raise InputError(f"{path}: not a ctapipe file (not HDF5)")
     import tables
 
+    require_names(path)
     with damage_told(path, "its structure"):
-        try:
-            handle = tables.open_file(str(path), mode="r")
-        except tables.HDF5ExtError as error:
-            text = one_line(error)
-            if "truncated" in text:
-                raise InputError(f"{path}: the file is truncated or still being written; copy it again") from error
-            raise InputError(f"{path}: cannot be opened, the file is damaged or still being written") from error
+        handle = tables.open_file(str(path), mode="r")
     try:
         with damage_told(path, "its description"):
             version = _checked_version(path, handle)

@@ -12,6 +12,7 @@ from magicnn.array import separation_deg
 from magicnn.errors import InputError
 from magicnn.generated import Generated
 from magicnn.io.mars.truth import particle_name
+from magicnn.io.sanity import GENERATED_LIMITS, require_within
 
 __all__ = ["RUN_UNITS", "generated_by_run", "pdg_numbers", "primary_ids"]
 
@@ -62,7 +63,11 @@ def pdg_numbers(primary_id: ArrayLike, *, where: str) -> NDArray[np.int32]:
 
 
 def generated_by_run(
-    run: Mapping[str, Any], truth: Mapping[str, NDArray[Any]], pointing: tuple[NDArray[Any], NDArray[Any]]
+    run: Mapping[str, Any],
+    truth: Mapping[str, NDArray[Any]],
+    pointing: tuple[NDArray[Any], NDArray[Any]],
+    *,
+    where: str,
 ) -> dict[str, Any] | None:
     """Tell what one simulated run threw.
 
@@ -74,20 +79,27 @@ def generated_by_run(
         ``true_particle``, ``true_zenith_deg`` and ``true_azimuth_deg`` of the events of the run, at least one.
     pointing : pair of arrays, [N]
         Zenith distance and azimuth of the telescopes, degrees.
+    where : str
+        Names the source in errors.
 
     Returns
     -------
     dict or None
         Plain values as `magicnn.generated.Generated` keeps them; None when cores were not thrown over a disc (a second
         number of CORSIKA's CSCAT, ``min_scatter_range``, makes it a rectangle).
+
+    Raises
+    ------
+    InputError
+        A value cannot be.
     """
     if run["min_scatter_range"] != 0.0 or not run["max_scatter_range"] > 0.0 or not run["n_showers"] > 0:
         return None
     cone_min, cone_max = float(run["min_viewcone_radius"]), float(run["max_viewcone_radius"])
     if cone_max <= 0.0:
         angle = separation_deg(truth["true_zenith_deg"], truth["true_azimuth_deg"], *pointing)
-        cone_min = cone_max = round(float(np.median(angle)), 2)
-    return Generated(
+        cone_min = cone_max = round(float(np.nanmedian(angle)), 2)
+    generated = Generated(
         particle=particle_name(truth["true_particle"], viewcone_deg=cone_max - cone_min) or "",
         spectral_index=-float(run["spectral_index"]),
         energy_min_gev=float(run["energy_range_min"]),
@@ -101,6 +113,8 @@ def generated_by_run(
         zenith_min_deg=90.0 - float(run["max_alt"]),
         zenith_max_deg=90.0 - float(run["min_alt"]),
     ).to_mapping()
+    require_within(generated, GENERATED_LIMITS, where=f"{where}: what was thrown")
+    return generated
 
 
 def primary_ids(pdg: NDArray[Any]) -> NDArray[np.int16]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from magicnn.array import camera_from_sky, geographic_from_magnetic
 from magicnn.io.root.files import RootTree
-from magicnn.io.sanity import LIMITS
+from magicnn.io.sanity import LIMITS, folded, without_impossible_values
 
 __all__ = [
     "DEG_PER_MM",
@@ -69,23 +69,21 @@ def image_columns(events: RootTree, rows: Ints) -> dict[str, Floats]:
     """
 
     def value(branch: str) -> Floats:
-        column: Floats = events.column(branch)[rows].astype(np.float64)
+        column: Floats = events.scalars(branch)[rows].astype(np.float64)
         return column
 
-    size = value("MHillas.fSize")
-    x, y = -DEG_PER_MM * value("MHillas.fMeanY"), -DEG_PER_MM * value("MHillas.fMeanX")
-    length, width = (DEG_PER_MM * value(f"MHillas.f{name}") for name in ("Length", "Width"))
-    delta = value("MHillas.fDelta")
+    size, delta = value("MHillas.fSize"), value("MHillas.fDelta")
+    has_light = np.isfinite(size) & (size > 0.0)
+    delta = np.where(np.abs(delta) <= np.pi, delta, np.nan)
     axis_x, axis_y = -np.sin(delta), -np.cos(delta)
     turned = np.where((axis_x < 0.0) | ((axis_x == 0.0) & (axis_y < 0.0)), -1.0, 1.0)
+    turned[np.isnan(delta)] = np.nan
     columns = {
         "size_pe": size,
-        "cog_x_deg": x,
-        "cog_y_deg": y,
-        "r_deg": np.hypot(x, y),
-        "phi_deg": np.degrees(np.arctan2(y, x)),
-        "length_deg": length,
-        "width_deg": width,
+        "cog_x_deg": -DEG_PER_MM * value("MHillas.fMeanY"),
+        "cog_y_deg": -DEG_PER_MM * value("MHillas.fMeanX"),
+        "length_deg": DEG_PER_MM * value("MHillas.fLength"),
+        "width_deg": DEG_PER_MM * value("MHillas.fWidth"),
         "psi_deg": np.degrees(np.arctan2(turned * axis_y, turned * axis_x)),
     }
     for name, branch, sign in (
@@ -95,12 +93,15 @@ def image_columns(events: RootTree, rows: Ints) -> dict[str, Floats]:
     ):
         if branch in events:
             columns[name] = sign * DEG_PER_MM * value(branch)
+    columns |= {name: value(branch) for name, branch in _PLAIN.items() if branch in events}
+    columns = {name: np.where(has_light & np.isfinite(values), values, np.nan) for name, values in columns.items()}
+    columns = without_impossible_values(columns, where=str(events.path))
+    x, y = columns["cog_x_deg"], columns["cog_y_deg"]
+    columns |= {"r_deg": np.hypot(x, y), "phi_deg": np.degrees(np.arctan2(y, x))}
     if "m3_long_deg" in columns:
         with np.errstate(divide="ignore", invalid="ignore"):
-            columns["skewness"] = (columns["m3_long_deg"] / length) ** 3
-    columns |= {name: value(branch) for name, branch in _PLAIN.items() if branch in events}
-    has_light = np.isfinite(size) & (size > 0.0)
-    return {name: np.where(has_light & np.isfinite(values), values, np.nan) for name, values in columns.items()}
+            columns["skewness"] = (columns["m3_long_deg"] / columns["length_deg"]) ** 3
+    return columns
 
 
 def stereo_columns(events: RootTree, rows: Ints, container: str = "MStereoPar") -> dict[str, NDArray[Any]]:
@@ -128,16 +129,17 @@ def stereo_columns(events: RootTree, rows: Ints, container: str = "MStereoPar") 
     """
 
     def value(member: str) -> Floats:
-        column: Floats = events.column(f"{container}.{member}")[rows].astype(np.float64)
+        column: Floats = events.scalars(f"{container}.{member}")[rows].astype(np.float64)
         return column
 
     zenith, azimuth = value("fDirectionZd"), value("fDirectionAz")
-    is_valid = np.isfinite(zenith) & np.isfinite(azimuth) & (zenith >= 0.0) & (zenith <= 180.0)
+    azimuth = folded(azimuth)
+    is_valid = np.isfinite(azimuth) & (zenith >= 0.0) & (zenith <= 180.0)
     if f"{container}.fValid" in events:
         is_valid &= value("fValid") > 0
     columns: dict[str, NDArray[Any]] = {
         "reco_zenith_deg": zenith,
-        "reco_azimuth_deg": np.where(is_valid, azimuth, 0.0) % 360.0,
+        "reco_azimuth_deg": azimuth,
     }
     if f"{container}.fCoreX" in events:
         core = geographic_from_magnetic(np.stack([value("fCoreX"), value("fCoreY")], axis=-1) / 100.0)
@@ -147,7 +149,7 @@ def stereo_columns(events: RootTree, rows: Ints, container: str = "MStereoPar") 
     for name, values in columns.items():
         keep = is_valid if values.ndim == 1 else is_valid[:, None]
         columns[name] = np.where(keep & np.isfinite(values), values, np.nan)
-    return columns | {"is_stereo": is_valid}
+    return without_impossible_values(columns, where=str(events.path)) | {"is_stereo": is_valid}
 
 
 def in_camera(
@@ -195,7 +197,7 @@ def energy_estimate(events: RootTree, rows: Ints) -> tuple[Floats, Floats | None
     """
 
     def positive(name: str) -> Floats:
-        values = events.column(f"MEnergyEst.{name}")[rows].astype(np.float64)
+        values = events.scalars(f"MEnergyEst.{name}")[rows].astype(np.float64)
         return np.where((values > 0.0) & (values <= LIMITS["true_energy_gev"][1]), values, np.nan)
 
     spread = next((n for n in ("fEnergyRMS", "fUncertainty") if f"MEnergyEst.{n}" in events), None)
@@ -210,5 +212,5 @@ def gammaness(events: RootTree, rows: Ints) -> Floats:
     InputError
         ``MHadronness.fHadronness`` is missing.
     """
-    values = events.column("MHadronness.fHadronness")[rows].astype(np.float64)
+    values = events.scalars("MHadronness.fHadronness")[rows].astype(np.float64)
     return np.where((values >= 0.0) & (values <= 1.0), 1.0 - values, np.nan)

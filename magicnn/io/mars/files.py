@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError
+from magicnn.io.base import damage_told
 from magicnn.io.mars.images import ImageBranches
 from magicnn.io.mars.join import rows_of_runs
 from magicnn.io.mars.monitor import bad_pixels, pedestal_columns, software_version
@@ -19,7 +20,7 @@ from magicnn.io.mars.pointing import drive_pointing, event_pointing, utc_ns
 from magicnn.io.mars.trigger import TOPOLOGICAL, TriggerSetup, choose_showers, trigger_setup
 from magicnn.io.mars.truth import generated_by_file, truth_columns
 from magicnn.io.root.files import RootFile, RootTree, open_root
-from magicnn.io.sanity import possible_events
+from magicnn.io.sanity import possible_events, without_impossible_values
 
 __all__ = ["MarsFile", "read_mars_file"]
 
@@ -121,7 +122,7 @@ def read_mars_file(path: Path, *, keep_mono: bool = False) -> list[MarsFile]:
     InputError
         The file is not a complete ROOT file, has no events, contradicts its name, or mixes runs.
     """
-    with open_root(path) as file:
+    with open_root(path) as file, damage_told(path, "its trees"):
         events = file.tree("Events")
         if events.n_entries == 0:
             raise InputError(f"{path}: tree 'Events' has no events")
@@ -198,7 +199,7 @@ class _Part:
             rows = np.flatnonzero(keep)
         else:
             counts["read"] = len(rows)
-        columns = self.columns(rows, is_simulation=is_simulation)
+        columns = without_impossible_values(self.columns(rows, is_simulation=is_simulation), where=str(path))
         if self.level in "YI":
             possible = possible_events(columns, where=str(path))
             counts["impossible values"] = int((~possible).sum())
@@ -220,7 +221,7 @@ class _Part:
             sampling_gsps=frequency / 1000.0 if frequency else None,
             n_slices=int(n_slices) if n_slices else None,
             source=(self.headers.text("MRawRunHeader.fSourceName") if self.headers else "") or self.name.source,
-            first_mjd=None if is_simulation or "MTime.fMjd" not in events else int(events.value("MTime.fMjd", 0)),
+            first_mjd=None if is_simulation or "MTime.fMjd" not in events else int(events.scalars("MTime.fMjd")[0]),
             rows=rows,
             number=_numbers(number[rows], columns, subrun or 0) if keep_mono else number[rows],
             columns=columns,
@@ -241,7 +242,7 @@ class _Part:
             ("trigger_pattern", "MTriggerPattern.fPrescaled"),
         ):
             if branch in events:
-                columns[name] = events.column(branch)[rows].astype(np.int64)
+                columns[name] = events.scalars(branch)[rows].astype(np.int64)
         times = None
         if not is_simulation and (must or "MTime.fMjd" in events):
             times = columns["time_utc_ns"] = utc_ns(events, rows)
@@ -311,7 +312,7 @@ def _telescope(events: RootTree, headers: RootTree | None, path: Path, name: Mar
     if headers is not None and header in headers:
         said[f"'{header}'"] = int(np.ravel(headers.column(header))[0])
     if "MRawEvtHeader.fTelescopeNumber" in events:
-        numbers = np.unique(events.column("MRawEvtHeader.fTelescopeNumber"))
+        numbers = np.unique(events.scalars("MRawEvtHeader.fTelescopeNumber"))
         if len(numbers) > 1:
             raise InputError(f"{path}: events of several telescopes ({numbers.tolist()}) in one file")
         said["'MRawEvtHeader.fTelescopeNumber'"] = int(numbers[0])

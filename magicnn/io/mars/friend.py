@@ -142,7 +142,7 @@ def _events_of(path: Path, table_runs: Ints) -> tuple[Ints, Ints]:
         events = file.tree("Events")
         names = [f"MRawEvtHeader{s}.fStereoEvtNumber" for s in _SUFFIXES]
         present = [name for name in names if name in events]
-        number = events.column(present[0] if present else names[0]).astype(np.int64)
+        number = events.scalars(present[0] if present else names[0]).astype(np.int64)
         runs = _runs_of(file)
     if not len(number):
         raise InputError(f"{path}: tree 'Events' has no events")
@@ -164,6 +164,6 @@ def _runs_of(file: RootFile) -> Ints:
     for suffix in _SUFFIXES:
         name = f"MRawRunHeader{suffix}.fRunNumber"
         if headers is not None and name in headers:
-            said = headers.column(name).astype(np.int64)
+            said = headers.scalars(name).astype(np.int64)
             return said[np.sort(np.unique(said, return_index=True)[1])]
     return np.empty(0, dtype=np.int64)

@@ -15,6 +15,7 @@ from magicnn.array import separation_deg
 from magicnn.errors import InputError
 from magicnn.events import EventMeta
 from magicnn.images.features import FeatureTable
+from magicnn.io.base import damage_told
 from magicnn.io.mars.containers import (
     energy_estimate,
     gammaness,
@@ -194,7 +195,7 @@ def _of_events(events: _Events, read: Any) -> Columns:
 
 
 def _read(file: MarsFile, read: Any) -> Columns:
-    with open_root(file.path) as root:
+    with open_root(file.path) as root, damage_told(file.path, "its parameters"):
         columns: Columns = read(root.tree("Events"), file.rows)
         return columns
 

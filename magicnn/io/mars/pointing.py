@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from magicnn.errors import InputError
 from magicnn.io.root.files import RootTree
+from magicnn.io.sanity import folded
 
 __all__ = ["drive_pointing", "event_pointing", "utc_ns"]
 
@@ -82,7 +83,7 @@ def event_pointing(events: RootTree, rows: NDArray[np.int64], *, on_sky: bool = 
     """
 
     def value(name: str) -> Floats:
-        column: Floats = events.column(f"MPointingPos.{name}")[rows].astype(np.float64)
+        column: Floats = events.scalars(f"MPointingPos.{name}")[rows].astype(np.float64)
         return column
 
     ra = "fRa" if on_sky and "MPointingPos.fRa" in events else None
@@ -115,7 +116,7 @@ def drive_pointing(drive: RootTree, time_utc_ns: NDArray[np.int64]) -> dict[str,
     are; ``fErrorZd`` and ``fErrorAz`` are their distance to the nominal position and already in them. Deviations in
     the names of ``MPointingPos`` (``fDevZd`` ...) are subtracted where the reports have them.
     """
-    mjd = drive.column("MReportDrive.fMjd").astype(np.float64)
+    mjd = drive.scalars("MReportDrive.fMjd").astype(np.float64)
     mjd, order = np.unique(np.where(np.isfinite(mjd), mjd, np.inf), return_index=True)
     mjd, order = mjd[np.isfinite(mjd)], order[np.isfinite(mjd)]
     if not len(mjd):
@@ -128,7 +129,7 @@ def drive_pointing(drive: RootTree, time_utc_ns: NDArray[np.int64]) -> dict[str,
         _log.warning("%s: events up to %.0f s away from the nearest drive report", drive.path, outside_s)
 
     def value(name: str) -> Floats:
-        reports = drive.column(f"MReportDrive.{name}").astype(np.float64)[order]
+        reports = drive.scalars(f"MReportDrive.{name}").astype(np.float64)[order]
         period = _PERIODS.get(name)
         return _line(when, mjd, reports if period is None else np.unwrap(reports, period=period))
 
@@ -158,9 +159,9 @@ def _corrected(
 
     columns = {
         "pointing_zenith_deg": value(zenith) - deviation("fDevZd"),
-        "pointing_azimuth_deg": (value(azimuth) - deviation("fDevAz")) % 360.0,
+        "pointing_azimuth_deg": folded(value(azimuth) - deviation("fDevAz")),
     }
     if ra is not None:
-        columns["pointing_ra_deg"] = (15.0 * (value(ra) + deviation("fDevHa"))) % 360.0
+        columns["pointing_ra_deg"] = folded(15.0 * (value(ra) + deviation("fDevHa")))
         columns["pointing_dec_deg"] = value("fDec") - deviation("fDevDec")
     return columns

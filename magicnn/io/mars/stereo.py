@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from magicnn.errors import InputError
 from magicnn.events import SCHEMA
 from magicnn.io.mars.files import MarsFile
 from magicnn.io.mars.join import EventKeys, match_telescopes, unique_event_ids
@@ -54,9 +55,11 @@ class TelescopeTable:
         run_id, number = _stack([np.full(len(f.rows), f.run_id) for _, f in mine]), _stack([f.number for _, f in mine])
         if "time_utc_ns" in columns:
             check = columns["time_utc_ns"]
-        else:
+        elif "true_energy_gev" in columns:
             # one simulated shower has bit-equal energies in both files: whole keV tell showers apart
-            check = np.rint(columns.get("true_energy_gev", np.empty(0)) * 1e6).astype(np.int64)
+            check = np.rint(columns["true_energy_gev"] * 1e6).astype(np.int64)
+        else:
+            check = np.zeros(sum(len(f.rows) for _, f in mine), dtype=np.int64)
         return cls(
             source=_stack([np.full(len(f.rows), index) for index, f in mine]),
             row=_stack([f.rows for _, f in mine]),
@@ -97,8 +100,19 @@ def pair_events(
         Rows in the two tables, -1 for a missing telescope.
     counts : dict
         Cut flow; per telescope, read = pedestal + other trigger + no stereo number + unmatched + alone + joined.
+
+    Raises
+    ------
+    InputError
+        A file of data has no times.
     """
     is_simulation = files[0].is_simulation
+    for f in files:
+        if not is_simulation and len(f.rows) and "time_utc_ns" not in f.columns:
+            raise InputError(
+                f"{f.path}: branch 'MTime.fMjd' is missing in tree 'Events'; without times the events of M1 and M2 "
+                "cannot be joined"
+            )
     keys = [t.keys for t in tables]
     match = match_telescopes(
         keys[0], keys[1], tolerance=0 if is_simulation else tolerance_ns, by_time=not is_simulation

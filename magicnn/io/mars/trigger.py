@@ -84,7 +84,7 @@ def _simulated(file: RootFile, events: RootTree) -> TriggerSetup:
     is_mono = headers is not None and number in headers and int(np.ravel(headers.column(number))[0]) == 1
     pattern = np.empty(0)
     if "MTriggerPattern.fPrescaled" in events:
-        pattern = events.column("MTriggerPattern.fPrescaled")[1:]
+        pattern = events.scalars("MTriggerPattern.fPrescaled")[1:]
     is_sum = len(pattern) > 0 and bool((pattern == SUM).all())
     return TriggerSetup(("mono" if is_mono else "stereo") + (", sum trigger" if is_sum else ""), "")
 
@@ -117,7 +117,7 @@ def choose_showers(
     if is_simulation:
         keep = (number != 0) | keep_mono
         return keep, counts | {"pedestal": 0, "other trigger": int((~keep).sum()), "no stereo number": 0}
-    pattern = events.column("MTriggerPattern.fPrescaled").astype(np.int64)
+    pattern = events.scalars("MTriggerPattern.fPrescaled").astype(np.int64)
     is_pedestal = pattern == PEDESTAL
     is_shower = (pattern == STEREO) | (setup.with_lst & (pattern == STEREO | TOPOLOGICAL))
     if keep_mono:

@@ -14,6 +14,7 @@ from magicnn.array import MAGNETIC_DECLINATION_DEG, geographic_from_magnetic
 from magicnn.errors import InputError
 from magicnn.generated import Generated
 from magicnn.io.root.files import RootFile, RootTree
+from magicnn.io.sanity import GENERATED_LIMITS, folded, require_within
 
 __all__ = [
     "GENERATED_NOTE",
@@ -101,18 +102,18 @@ def truth_columns(events: RootTree, rows: NDArray[np.int64]) -> dict[str, NDArra
     MARS gives the momentum's azimuth from magnetic north, counted towards west: the shower comes from
     ``180 deg - fPhi + D`` with the declination D = -7 deg. Cores turn by the same angle.
     """
-    energy = events.column("MMcEvt.fEnergy")[rows].astype(np.float64)
-    core = np.stack([events.column(f"MMcEvt.fCore{axis}")[rows] for axis in "XY"], axis=-1) / 100.0
+    energy = events.scalars("MMcEvt.fEnergy")[rows].astype(np.float64)
+    core = np.stack([events.scalars(f"MMcEvt.fCore{axis}")[rows] for axis in "XY"], axis=-1) / 100.0
     core = geographic_from_magnetic(core)
-    azimuth = 180.0 - np.degrees(events.column("MMcEvt.fPhi")[rows].astype(np.float64)) + MAGNETIC_DECLINATION_DEG
+    azimuth = 180.0 - np.degrees(events.scalars("MMcEvt.fPhi")[rows].astype(np.float64)) + MAGNETIC_DECLINATION_DEG
     columns: dict[str, NDArray[Any]] = {
         "true_energy_gev": energy,
         "true_particle": _pdg_numbers(events, rows),
-        "true_zenith_deg": np.degrees(events.column("MMcEvt.fTheta")[rows].astype(np.float64)),
-        "true_azimuth_deg": azimuth % 360.0,
+        "true_zenith_deg": np.degrees(events.scalars("MMcEvt.fTheta")[rows].astype(np.float64)),
+        "true_azimuth_deg": folded(azimuth),
         "true_core_x_m": core[:, 0],
         "true_core_y_m": core[:, 1],
-        "true_impact_m": events.column("MMcEvt.fImpact")[rows].astype(np.float64) / 100.0,
+        "true_impact_m": events.scalars("MMcEvt.fImpact")[rows].astype(np.float64) / 100.0,
     }
     optional = {
         "reuse_id": ("MMcEvt.fEventReuse", 1.0),
@@ -122,7 +123,7 @@ def truth_columns(events: RootTree, rows: NDArray[np.int64]) -> dict[str, NDArra
     }
     for name, (branch, factor) in optional.items():
         if branch in events:
-            columns[name] = events.column(branch)[rows] * factor
+            columns[name] = events.scalars(branch)[rows] * factor
     return columns
 
 
@@ -164,7 +165,7 @@ def shower_ids(
 
 
 def _pdg_numbers(events: RootTree, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-    corsika = events.column("MMcEvt.fPartId")[rows].astype(np.int64)
+    corsika = events.scalars("MMcEvt.fPartId")[rows].astype(np.int64)
     unknown = sorted(set(np.unique(corsika).tolist()) - PARTICLES.keys())
     if unknown:
         raise InputError(
@@ -187,6 +188,11 @@ def generated_by_file(file: RootFile) -> dict[str, Any] | None:
     -------
     dict or None
         Plain values as `magicnn.generated.Generated` keeps them, None when the trees are not there.
+
+    Raises
+    ------
+    InputError
+        A branch is missing, or a value cannot be.
     """
     stated = file.note(GENERATED_NOTE)
     if stated is not None:
@@ -201,11 +207,11 @@ def generated_by_file(file: RootFile) -> dict[str, Any] | None:
     def header(name: str) -> float:
         return float(np.ravel(headers.column(name))[0])
 
-    telescope_zenith = np.degrees(thrown.column("MMcEvtBasic.fTelescopeTheta").astype(np.float64))
+    telescope_zenith = np.degrees(thrown.scalars("MMcEvtBasic.fTelescopeTheta").astype(np.float64))
     cone_min, cone_max = _view_cone_deg(headers, thrown)
-    code = int(thrown.column("MMcEvtBasic.fPartId")[0])
+    code = int(thrown.scalars("MMcEvtBasic.fPartId")[0])
     name = PARTICLES[code][1] if code in PARTICLES else str(code)
-    return Generated(
+    generated = Generated(
         particle="gamma_diffuse" if name == "gamma" and cone_max - cone_min >= _DIFFUSE_CONE_DEG else name,
         spectral_index=-header("MMcCorsikaRunHeader.fSlopeSpec"),
         energy_min_gev=header("MMcCorsikaRunHeader.fELowLim"),
@@ -219,6 +225,8 @@ def generated_by_file(file: RootFile) -> dict[str, Any] | None:
         zenith_min_deg=float(telescope_zenith.min()),
         zenith_max_deg=float(telescope_zenith.max()),
     ).to_mapping()
+    require_within(generated, GENERATED_LIMITS, where=f"{file.path}: what was thrown")
+    return generated
 
 
 def _view_cone_deg(headers: RootTree, thrown: RootTree) -> tuple[float, float]:
@@ -228,7 +236,7 @@ def _view_cone_deg(headers: RootTree, thrown: RootTree) -> tuple[float, float]:
     if cone > 0.0:
         return 0.0, cone
     angles = {
-        key: thrown.column(f"MMcEvtBasic.{key}").astype(np.float64)
+        key: thrown.scalars(f"MMcEvtBasic.{key}").astype(np.float64)
         for key in ("fTheta", "fPhi", "fTelescopeTheta", "fTelescopePhi")
     }
     cosine = np.cos(angles["fTheta"]) * np.cos(angles["fTelescopeTheta"]) + np.sin(angles["fTheta"]) * np.sin(
