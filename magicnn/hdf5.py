@@ -18,7 +18,7 @@ from magicnn.runs import atomic_path
 
 __all__ = ["HDF5_ERRORS", "LIBVER", "created", "kind_of_table", "one_line", "opened", "write_columns"]
 
-HDF5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
+HDF5_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError, MemoryError)
 """What h5py raises for a damaged file; a damaged size can ask for any amount of memory."""
 
 LIBVER = ("v110", "v110")

@@ -223,9 +223,8 @@ def open_ctapipe(path: Path) -> Iterator[CtapipeFile]:
     with damage_told(path, "its structure"):
         handle = tables.open_file(str(path), mode="r")
     try:
-        with damage_told(path, "its description"):
-            version = _checked_version(path, handle)
-        yield CtapipeFile(path, handle, version)
+        with damage_told(path, "its tables"):  # columns of another shape or type are found by whoever uses them
+            yield CtapipeFile(path, handle, _checked_version(path, handle))
     finally:
         handle.close()
 

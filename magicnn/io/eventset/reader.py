@@ -81,7 +81,8 @@ class EventSet:
             raise InputError(f"{self.path}: damaged event set (images of shape {shape}, expected {expected})")
         for name, words in stored["columns"].items():
             dataset = file["events"][name]
-            if [dataset.attrs["unit"], dataset.attrs["description"]] != words or len(dataset) != shape[0]:
+            is_same = [dataset.attrs["unit"], dataset.attrs["description"]] == words
+            if not is_same or len(dataset) != shape[0] or dataset.dtype.kind not in "biuf":
                 raise InputError(f"{self.path}: damaged event set (column {name})")
         self._n_events = int(shape[0])
         if self._n_events == 0:
