@@ -1,5 +1,6 @@
 """What real storage does to files: every reader answers with one line, or with events that are right."""
 
+import gzip
 import logging
 import os
 import re
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from magicnn.cli import app
 from magicnn.errors import InputError
 from magicnn.io import open_events
+from magicnn.io.compressed import require_checksum
 from magicnn.io.eventset.reader import EventSet
 
 PARAMETERS = ("mars star", "mars superstar", "mars melibea")
@@ -24,7 +26,7 @@ OURS = ("mars", "mars mc", *PARAMETERS, "eventset", "predictions")
 REAL = ("mars real", "corsika", "ctapipe", "simtel", "simtel plain")
 SLOW = ("ctapipe", "simtel", "simtel plain")  # seconds until ctapipe is imported
 CONVERTED = ("mars", "mars mc", *PARAMETERS, "mars real", "eventset", "ctapipe", "simtel", "simtel plain")
-CHECKSUMMED = ("eventset", "predictions")
+CHECKSUMMED = ("eventset", "predictions", "simtel")
 KINDS = [pytest.param(kind, marks=pytest.mark.slow if kind in SLOW else ()) for kind in (*OURS, *REAL)]
 
 
@@ -158,6 +160,26 @@ def test_no_permission_for_another_user(kind, damage, sample, tmp_path):
         os.seteuid(0)
     assert found.startswith("error")
     assert "ermission" in found
+
+
+# --- compressed files: checksums behind the last event ---
+
+
+@pytest.mark.parametrize("name", ["a.gz", "a.zst"])
+def test_every_flipped_byte_of_compressed_data_is_found(name, tmp_path):
+    content = np.random.default_rng(4).integers(0, 16, 20_000).astype(np.uint8).tobytes()
+    if name.endswith("gz"):
+        packed = gzip.compress(content)
+    else:
+        zstandard = pytest.importorskip("zstandard")
+        packed = zstandard.ZstdCompressor(write_checksum=True).compress(content)
+    path = tmp_path / name
+    path.write_bytes(packed)
+    require_checksum(path)
+    for place in range(20, len(packed), 97):
+        path.write_bytes(packed[:place] + bytes([packed[place] ^ 0x10]) + packed[place + 1 :])
+        with pytest.raises(InputError, match=r"compressed file is damaged|truncated"):
+            require_checksum(path)
 
 
 # --- ctapipe: names that are no text ---------------------------------------------------------------------------------

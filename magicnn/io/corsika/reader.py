@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from magicnn.errors import InputError, optional_import
+from magicnn.io.compressed import require_checksum
 from magicnn.io.corsika.card import applied_by, scatter_m
 from magicnn.io.corsika.records import CorsikaRun, CorsikaShower, PhotonBunches
 from magicnn.io.sanity import require_within
@@ -112,6 +113,7 @@ class CorsikaFile:
                 n_whole += 1
                 collected = []
             if event is None:
+                require_checksum(self.path)
                 return
             collected.append(event)
 

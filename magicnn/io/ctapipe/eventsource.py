@@ -20,6 +20,7 @@ from magicnn.array import impact_m
 from magicnn.errors import ConfigError, InputError, nearest_names, optional_import
 from magicnn.events import EventBatch, EventMeta
 from magicnn.io.base import DecodedEvents
+from magicnn.io.compressed import require_checksum
 from magicnn.io.ctapipe.instrument import Instrument
 from magicnn.io.ctapipe.source import Calibration, event_columns, events_of, instrument_in, open_source
 from magicnn.io.ctapipe.truth import RUN_UNITS, generated_by_run, pdg_numbers
@@ -218,6 +219,7 @@ def _index(path: Path, *, camera: str | None, telescopes: Sequence[str] | None) 
     """Go through a file without making images."""
     from ctapipe.containers import EventType
 
+    require_checksum(path)
     instrument = instrument_in(path, camera=camera, telescopes=telescopes)
     counts = {"read": 0, "calibration": 0, "without image": 0, "events": 0}
     rows: list[int] = []
