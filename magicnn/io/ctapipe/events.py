@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from magicnn.array import impact_m
 from magicnn.errors import InputError
+from magicnn.events import SCHEMA
 from magicnn.io.ctapipe.instrument import Instrument, instrument_of
 from magicnn.io.ctapipe.pointing import pointing_of
 from magicnn.io.ctapipe.tables import CtapipeFile, CtapipeTable, event_keys, open_ctapipe, positions
@@ -154,6 +155,7 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
             columns |= truth | _telescope_truth(file, instrument, keys, truth)
             counts["true images missing"] = _images_without_truth(path, instrument, image_rows[keep], columns, keep)
         columns = {name: values[keep] for name, values in columns.items()}
+        _require_shapes(path, columns, (int(keep.sum()), len(instrument.tel_ids)))
         if SHOWER in file:
             generated = generated_of(runs, columns, where=str(path))
         readout = subarray.tel[instrument.tel_ids[0]].camera.readout
@@ -169,6 +171,14 @@ def read_source(path: Path, *, camera: str | None, telescopes: Sequence[str] | N
             counts=counts,
             generated=generated,
         )
+
+
+def _require_shapes(path: Path, columns: Mapping[str, NDArray[Any]], shape: tuple[int, int]) -> None:
+    """Refuse columns that have not one value per event, or per event and telescope."""
+    for name, values in columns.items():
+        expected = shape if SCHEMA[name].shape == "telescope" else shape[:1]
+        if values.shape != expected:
+            raise InputError(f"{path}: the file is damaged ({name} of shape {values.shape}, expected {expected})")
 
 
 def subarray_of(path: Path) -> Any:
