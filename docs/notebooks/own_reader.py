@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from magicnn import EventBatch, EventMeta, EventSet, InputError, open_events
-from magicnn.io.base import Reader
+from magicnn.io.base import Format, Reader
 from magicnn.io.convert import convert_events
-from magicnn.io.formats import Format, register_format
+from magicnn.io.formats import register_format
 from magicnn.nn.data import Source
 from magicnn.nn.predict import predict_table
 from magicnn.nn.settings import ModelSettings
@@ -189,5 +189,5 @@ print("largest difference:", np.nanmax(np.abs(from_reader["gammaness"] - from_ev
 from_reader
 
 # %% [markdown]
-# Event sets keep pixels in half precision, so the last digits may differ. To have a format in the commands `magicnn
-# convert` and `magicnn predict`, register it in a module that Python imports with them, or convert first.
+# Event sets keep pixels in half precision, so the last digits may differ. The commands `magicnn convert`, `info` and
+# `predict` know the format too once a package that is installed names it as an entry point `magicnn.formats`.

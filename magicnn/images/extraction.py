@@ -13,8 +13,9 @@ from magicnn.errors import InputError
 from magicnn.events import EventMeta
 from magicnn.executors import Place
 from magicnn.images.features import DEFAULT_SETTINGS, FeatureSettings, FeatureTable, extract_features
+from magicnn.io.base import StoredEvents
 from magicnn.io.eventset.layout import meta_to_json
-from magicnn.io.formats import StoredEvents, open_events
+from magicnn.io.formats import open_events
 from magicnn.io.pieces import Columns, Pieces, columns_in_pieces, piece_bounds
 
 __all__ = ["EventFiles", "extract_on_workers", "identity_of", "is_table_of", "reader_of"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -12,7 +13,7 @@ from magicnn.errors import ConfigError, InputError, MagicnnError
 from magicnn.events import EventBatch, EventMeta
 from magicnn.summary import brief_thrown, event_lines, html_page, some_names, thrown_lines
 
-__all__ = ["DecodedEvents", "Reader", "damage_told"]
+__all__ = ["DecodedEvents", "Format", "Reader", "StoredEvents", "damage_told"]
 
 
 @runtime_checkable
@@ -163,3 +164,36 @@ def damage_told(path: Path, what: str) -> Iterator[None]:
         raise InputError(
             f"{path}: cannot read {what}, the file is damaged ({type(error).__name__}: {reason})"
         ) from error
+
+
+class StoredEvents(Reader, Protocol):
+    """A reader that can start anywhere, so that interrupted work continues without reading everything again."""
+
+    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
+        """Return consecutive events, ordered by run and event number; all when no range is given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file with events.
+
+    Attributes
+    ----------
+    kind : str
+        Name for ``open_events(..., kind=...)``.
+    description : str
+        One line for people.
+    patterns : tuple of str
+        File names to look for in a directory, the most telling first.
+    recognises : callable
+        Tells from the path and its first bytes whether a file is of this format.
+    open : callable
+        Takes the list of files and keyword options, returns the reader.
+    """
+
+    kind: str
+    description: str
+    patterns: tuple[str, ...]
+    recognises: Callable[[Path, bytes], bool]
+    open: Callable[..., StoredEvents]

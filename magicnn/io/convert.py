@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from magicnn.errors import InputError
+from magicnn.io.base import StoredEvents
 from magicnn.io.eventset.layout import meta_to_json
 from magicnn.io.eventset.reader import EventSet, EventSetWriter
-from magicnn.io.formats import StoredEvents, open_events
+from magicnn.io.formats import open_events
 from magicnn.runs import progress
 
 __all__ = ["Conversion", "convert_events"]

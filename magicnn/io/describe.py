@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from magicnn.errors import InputError
 from magicnn.events import SCHEMA, EventMeta
 from magicnn.hdf5 import HDF5_ERRORS, one_line
+from magicnn.io.base import StoredEvents
 from magicnn.io.eventset.layout import FORMAT as EVENTSET_FORMAT
 from magicnn.io.eventset.layout import meta_from_json, open_hdf5
-from magicnn.io.formats import FORMATS, StoredEvents, is_ctapipe, open_events, recognise
+from magicnn.io.formats import all_formats, open_events, recognise
+from magicnn.io.known import is_ctapipe
 from magicnn.io.root.files import check_regular_file
 from magicnn.summary import (
     RANGE_COLUMNS,
@@ -69,7 +71,7 @@ def describe(path: str | Path, *, camera: str | None = None) -> str:
     if camera is not None:
         with _without_counts():
             return as_text(path, _reader_lines(_kind_of(path), [open_events(path, camera=camera)]))
-    entry = next((entry for entry in FORMATS.values() if entry.recognises(path, head)), None)
+    entry = next((entry for entry in all_formats().values() if entry.recognises(path, head)), None)
     if head.startswith(b"root"):
         lines = _mars_lines(path)
     elif is_ctapipe(path, head):

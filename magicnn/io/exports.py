@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.hdf5 import kind_of_table
-from magicnn.io.formats import StoredEvents, open_events
+from magicnn.io.base import StoredEvents
+from magicnn.io.formats import open_events
 from magicnn.io.prediction_files import load_predictions
 from magicnn.predictions import PredictionTable
 

@@ -5,76 +5,65 @@ from __future__ import annotations
 import glob
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from magicnn.errors import ConfigError, InputError, has_near_name, nearest_names
-from magicnn.events import EventBatch
-from magicnn.io.base import Reader
+from magicnn.io.base import Format, StoredEvents
+from magicnn.io.known import OURS
 from magicnn.io.root.files import check_regular_file
 from magicnn.summary import counted, some_names
 
-__all__ = [
-    "FORMATS",
-    "Format",
-    "StoredEvents",
-    "expand_paths",
-    "is_ctapipe",
-    "open_events",
-    "recognise",
-    "register_format",
-    "require_known",
-]
+__all__ = ["FORMATS", "all_formats", "expand_paths", "open_events", "recognise", "register_format", "require_known"]
 
 _log = logging.getLogger(__name__)
 
 PathLike = str | Path
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
-
-class StoredEvents(Reader, Protocol):
-    """A reader that can start anywhere, so that interrupted work continues without reading everything again."""
-
-    def read(self, start: int | None = None, stop: int | None = None) -> EventBatch:
-        """Return consecutive events, ordered by run and event number; all when no range is given."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A kind of file with events.
-
-    Attributes
-    ----------
-    kind : str
-        Name for ``open_events(..., kind=...)``.
-    description : str
-        One line for people.
-    patterns : tuple of str
-        File names to look for in a directory, the most telling first.
-    recognises : callable
-        Tells from the path and its first bytes whether a file is of this format.
-    open : callable
-        Takes the list of files and keyword options, returns the reader.
-    """
-
-    kind: str
-    description: str
-    patterns: tuple[str, ...]
-    recognises: Callable[[Path, bytes], bool]
-    open: Callable[..., StoredEvents]
-
-
-FORMATS: dict[str, Format] = {}
-"""The registered formats by kind, in the order in which they are tried."""
+FORMATS: dict[str, Format] = {entry.kind: entry for entry in OURS}
+"""Formats of this package and registered ones by kind, in the order in which they are tried."""
 
 
 def register_format(entry: Format) -> None:
     """Add a format; its reader should import what it needs when it is opened."""
     FORMATS[entry.kind] = entry
+
+
+def all_formats() -> dict[str, Format]:
+    """Give the formats by kind, in the order in which they are tried; those of installed packages come last.
+
+    Notes
+    -----
+    A package brings a format as an entry point of the group ``magicnn.formats`` that names a `Format`. One that cannot
+    be loaded, or whose kind is taken, is left out with a warning.
+    """
+    _add_installed()
+    return FORMATS
+
+
+@cache
+def _add_installed() -> None:
+    for point in entry_points(group="magicnn.formats"):
+        package = point.dist.name if point.dist is not None else "?"
+        try:
+            entry = point.load()
+        except Exception as error:
+            _left_out(point.name, package, " ".join(str(error).split()) or type(error).__name__)
+            continue
+        if not isinstance(entry, Format):
+            _left_out(point.name, package, f"{point.value} is a {type(entry).__name__}, not a magicnn.io.base.Format")
+        elif entry.kind in FORMATS:
+            _left_out(point.name, package, f"there is a format {entry.kind!r} already")
+        else:
+            register_format(entry)
+
+
+def _left_out(name: str, package: str, reason: str) -> None:
+    _log.warning("format %s of the package %s is left out: %s", name, package, reason)
 
 
 def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None = None) -> list[Path]:
@@ -122,7 +111,7 @@ def expand_paths(path_or_paths: PathLike | Iterable[PathLike], kind: str | None 
 
 
 def _files_of_directory(directory: Path, kind: str | None) -> list[Path]:
-    candidates = [entry for entry in FORMATS.values() if kind in (None, entry.kind)]
+    candidates = [entry for entry in all_formats().values() if kind in (None, entry.kind)]
     patterns = list(dict.fromkeys(pattern for entry in candidates for pattern in entry.patterns))
     present = sorted(p for p in directory.iterdir() if p.is_file() and not p.name.startswith("."))
     for pattern in patterns:
@@ -187,7 +176,7 @@ def recognise(path: Path) -> Format:
     from magicnn.hdf5 import kind_of_table
 
     head = check_regular_file(path)
-    for entry in FORMATS.values():
+    for entry in all_formats().values():
         if entry.recognises(path, head):
             return entry
     if path.suffix == ".root":
@@ -196,7 +185,7 @@ def recognise(path: Path) -> Format:
         raise InputError(f"{path}: not a file with events but {_CORSIKA_HINT}")
     if table := kind_of_table(path):
         raise InputError(f"{path}: not a file with events but {table} of magicnn; magicnn info says what is in it")
-    known = ", ".join(f"{entry.description} ({entry.kind})" for entry in FORMATS.values())
+    known = ", ".join(f"{entry.description} ({entry.kind})" for entry in all_formats().values())
     raise InputError(f"{path}: not a file with events; known are {known}")
 
 
@@ -233,12 +222,12 @@ def open_events(path_or_paths: PathLike | Iterable[PathLike], kind: str | None =
     """
     require_known(kind)
     files = expand_paths(path_or_paths, kind)
-    entry = FORMATS[kind] if kind is not None else _common_format(files)
+    entry = all_formats()[kind] if kind is not None else _common_format(files)
     known = _options(entry)
     for name in options:
         if name not in known:
             entry.open(files)  # a damaged file, whose format is uncertain, says so first
-            is_slip = has_near_name(name, known) or not any(name in _options(other) for other in FORMATS.values())
+            is_slip = has_near_name(name, known) or not any(name in _options(other) for other in all_formats().values())
             what = "unknown option" if is_slip else f"{files[0]}: no option"
             hint = nearest_names(name, known) if known else "it takes none"
             raise ConfigError(f"{what} {name!r} for {entry.description}: {hint}")
@@ -252,8 +241,8 @@ def _options(entry: Format) -> list[str]:
 
 def require_known(kind: str | None) -> None:
     """Raise ConfigError for the name of a format that is not registered."""
-    if kind is not None and kind not in FORMATS:
-        raise ConfigError(f"unknown kind of event files {kind!r}: {nearest_names(kind, FORMATS)}")
+    if kind is not None and kind not in all_formats():
+        raise ConfigError(f"unknown kind of event files {kind!r}: {nearest_names(kind, all_formats())}")
 
 
 def _common_format(files: Sequence[Path]) -> Format:
@@ -266,127 +255,3 @@ def _common_format(files: Sequence[Path]) -> Format:
                 "open files of one format at a time"
             )
     return first
-
-
-def _open_mars(
-    paths: Sequence[Path],
-    *,
-    sampling_gsps: float | None = None,
-    require_stereo: bool = True,
-    max_time_difference_us: float = 10.0,
-    threads: int | None = None,
-) -> StoredEvents:
-    from magicnn.io.mars.reader import open_mars
-
-    return open_mars(
-        paths,
-        sampling_gsps=sampling_gsps,
-        require_stereo=require_stereo,
-        max_time_difference_us=max_time_difference_us,
-        threads=threads,
-    )
-
-
-def _open_ctapipe(
-    paths: Sequence[Path], *, camera: str | None = None, telescopes: Sequence[str] | None = None
-) -> StoredEvents:
-    from magicnn.io.ctapipe.reader import open_ctapipe_events
-
-    return open_ctapipe_events(paths, camera=camera, telescopes=telescopes)
-
-
-def _open_eventset(paths: Sequence[Path]) -> StoredEvents:
-    from magicnn.io.eventset.reader import EventSet
-
-    if len(paths) > 1:
-        raise InputError(f"{paths[0]} and {len(paths) - 1} more: event sets are opened one at a time")
-    return EventSet(paths[0])
-
-
-def _open_event_sources(
-    paths: Sequence[Path],
-    *,
-    camera: str | None = None,
-    telescopes: Sequence[str] | None = None,
-    extractor: str = "NeighborPeakWindowSum",
-) -> StoredEvents:
-    from magicnn.io.ctapipe.eventsource import open_event_sources
-
-    return open_event_sources(paths, camera=camera, telescopes=telescopes, extractor=extractor)
-
-
-def _is_event_source(path: Path, head: bytes) -> bool:
-    from magicnn.io.ctapipe.source import EVENTIO_MAGICS, is_readable, is_sim_telarray
-
-    if head.startswith(EVENTIO_MAGICS):
-        return is_sim_telarray(path, head)
-    if head.startswith(_HDF5_MAGIC):
-        from magicnn.io.ctapipe.structure import require_names
-
-        require_names(path)
-    return is_readable(path)
-
-
-def _is_eventset(path: Path, head: bytes) -> bool:
-    if not head.startswith(_HDF5_MAGIC):
-        return False
-    import h5py
-
-    from magicnn.io.eventset.layout import FORMAT
-
-    try:
-        with h5py.File(path, "r") as file:
-            return bool(file.attrs.get("format") == FORMAT)
-    except (OSError, RuntimeError, KeyError):
-        return True  # the reader says what is damaged
-
-
-def is_ctapipe(path: Path, head: bytes) -> bool:
-    """Whether ctapipe or magic-cta-pipe wrote it; the reader says why the latter's files cannot be read."""
-    if not head.startswith(_HDF5_MAGIC):
-        return False
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "CTA PRODUCT DATA MODEL VERSION" in file.attrs or "events/parameters" in file
-    except (OSError, RuntimeError, KeyError):
-        return False
-
-
-register_format(
-    Format(
-        kind="mars",
-        description="a MARS ROOT file",
-        patterns=("*_Y_*.root", "*.root"),
-        recognises=lambda path, head: head.startswith(b"root"),
-        open=_open_mars,
-    )
-)
-register_format(
-    Format(
-        kind="eventset",
-        description="an event set",
-        patterns=("*.h5", "*.hdf5"),
-        recognises=_is_eventset,
-        open=_open_eventset,
-    )
-)
-register_format(
-    Format(
-        kind="ctapipe",
-        description="a ctapipe HDF5 file",
-        patterns=("*.dl1.h5", "*.dl2.h5", "*.h5"),
-        recognises=is_ctapipe,
-        open=_open_ctapipe,
-    )
-)
-register_format(
-    Format(
-        kind="eventsource",
-        description="a sim_telarray file or another that ctapipe reads",
-        patterns=("*.simtel*",),
-        recognises=_is_event_source,
-        open=_open_event_sources,
-    )
-)

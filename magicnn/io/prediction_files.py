@@ -8,7 +8,8 @@ from pathlib import Path
 
 from magicnn import predictions
 from magicnn.errors import InputError
-from magicnn.io.formats import expand_paths, is_ctapipe
+from magicnn.io.formats import expand_paths
+from magicnn.io.known import is_ctapipe
 from magicnn.io.mars.tables import is_root
 from magicnn.io.root.files import check_regular_file
 from magicnn.predictions import PredictionTable

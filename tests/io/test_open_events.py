@@ -1,6 +1,9 @@
 """What open_events takes, how it recognises it, and the one line it gives for everything else."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,9 +15,9 @@ from magicnn.errors import ConfigError, InputError
 from magicnn.images.extraction import EventFiles, reader_of
 from magicnn.images.features import extract_features
 from magicnn.io import FORMATS, open_events, register_format
-from magicnn.io.base import Reader
+from magicnn.io.base import Format, Reader
 from magicnn.io.convert import convert_events
-from magicnn.io.formats import Format, expand_paths, recognise
+from magicnn.io.formats import expand_paths, recognise
 
 RUN = r"05029747\.003_Y_MagicCrab-W0\.40\+035\.root"
 
@@ -77,6 +80,46 @@ def test_a_new_format_is_one_entry(tmp_path, event_set):
             open_events(path, wnted=2)
     finally:
         del FORMATS["toy"]
+
+
+def test_an_installed_package_brings_a_format_into_the_commands(tmp_path):
+    site = tmp_path / "site"
+    (site / "toy-1.0.dist-info").mkdir(parents=True)
+    (site / "toy-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    points = "[magicnn.formats]\ntoy = toy:FORMAT\nlost = toy:LOST\nodd = toy:opens\n"
+    (site / "toy-1.0.dist-info" / "entry_points.txt").write_text(points)
+    (site / "toy.py").write_text(
+        """
+import numpy as np
+from magicnn import EventBatch, EventMeta
+from magicnn.io.base import Format
+
+class opens:
+    meta = EventMeta(particle=None, production="toys", is_simulation=False)
+    def __init__(self, paths): pass
+    def __len__(self): return 2
+    def read(self, start=None, stop=None):
+        rows = np.arange(2)[start:stop]
+        pixels = np.ones((len(rows), 2, 1039), np.float32)
+        return EventBatch(pixels, pixels, {"run_id": np.ones_like(rows), "event_id": rows}, self.meta)
+    def batches(self, size=1024): yield self.read()
+
+FORMAT = Format("toy", "a toy file", ("*.toy",), lambda path, head: head.startswith(b"toy"), opens)
+"""
+    )
+    (tmp_path / "a.toy").write_bytes(b"toy events")
+    done = subprocess.run(
+        [sys.executable, "-m", "magicnn", "convert", "a.toy", "--output", "a.h5"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{Path(magicnn.__file__).parents[1]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "format lost of the package toy is left out: module 'toy' has no attribute 'LOST'" in done.stderr
+    assert "format odd of the package toy is left out: toy:opens is a type, not a magicnn.io.base.Format" in done.stderr
+    assert len(open_events(tmp_path / "a.h5")) == 2
 
 
 def test_directory_prefers_calibrated_files(tmp_path):

@@ -19,8 +19,8 @@ from magicnn.camera import Camera
 from magicnn.errors import ConfigError, InputError, nearest_names
 from magicnn.events import EventBatch, event_weight
 from magicnn.generated import Generated
+from magicnn.io.base import StoredEvents
 from magicnn.io.eventset.reader import EventSet
-from magicnn.io.formats import StoredEvents
 from magicnn.io.mars.columns import Numbering, event_branches, pedestal_event_branches
 from magicnn.io.mars.headers import Run, drive_branches, header_branches, report_trees, tail_branches
 from magicnn.io.mars.monitor import N_PIXELS
