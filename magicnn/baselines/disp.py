@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 
 _MEAN_TO_SIGMA = 1.2533  # of a Gaussian: sigma over mean absolute deviation
 _LEAST_SIGMA_DEG = 0.01
+_LEAST_EVENTS = 10  # to learn from
 _CERTAIN = 0.02  # no sense of an axis is taken as surer than this
 
 
@@ -121,7 +122,7 @@ class DispDirection:
         rows = [np.isfinite(v).all(axis=1) & np.isfinite(t).all(axis=1) for v, t in zip(inputs, targets, strict=True)]
         for k, telescope in product(range(settings.n_folds), range(len(inputs))):
             n_rows = np.count_nonzero(rows[telescope] & (fold != k))
-            if n_rows < 2 * settings.min_samples_leaf:
+            if n_rows < _LEAST_EVENTS:
                 raise InputError(
                     f"DISP: {n_rows} of {len(features)} events are gammas that pass the quality cuts outside "
                     f"fold {k}; more are needed"
@@ -331,7 +332,8 @@ def _train(
         for k, state in enumerate(states):
             taught = fold != k
             distance = HistGradientBoostingRegressor(**options(state[0])).fit(plain[taught], np.abs(target[taught, 0]))
-            missed[~taught, 0] = np.abs(np.abs(target[~taught, 0]) - distance.predict(plain[~taught]))
+            if not taught.all():
+                missed[~taught, 0] = np.abs(np.abs(target[~taught, 0]) - distance.predict(plain[~taught]))
             sense = HistGradientBoostingClassifier(**options(state[1])).fit(
                 both[np.tile(taught, 2)], is_towards[np.tile(taught, 2)]
             )

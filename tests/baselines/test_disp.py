@@ -13,6 +13,7 @@ from magicnn.events import EventMeta
 from magicnn.images.features import FeatureTable
 from magicnn.images.quality import passes_quality
 from magicnn.images.stereo import reconstruct
+from magicnn.splits import split_by_shower
 
 SMALL = DispSettings(n_trees=40, n_folds=2)
 
@@ -139,3 +140,14 @@ def test_file_keeps_the_forests(disp, tested, tmp_path):
 def test_too_few_events_are_refused(training):
     with pytest.raises(InputError, match=r"DISP: \d+ of 6 events .* more are needed"):
         DispDirection.fit(training.select(slice(0, 6)), SMALL, seed=1)
+
+
+def test_few_events_of_one_fold_are_enough(training, tested):
+    """A first try with a handful of showers: no fold may be empty-handed because another has no events."""
+    fold = split_by_shower(training["shower_id"], [0.5, 0.5], seed=3)
+    few = training.select(np.concatenate([np.flatnonzero(fold == 0)[:30], np.flatnonzero(fold == 1)[:30]]))
+    assert np.isfinite(DispDirection.fit(few, SMALL, seed=3).apply(tested)["disp_x_deg"]).mean() > 0.9
+    three = DispSettings(n_trees=40, n_folds=3)
+    fold = split_by_shower(training["shower_id"], [1 / 3] * 3, seed=3)
+    without = training.select(np.concatenate([np.flatnonzero(fold == 0)[:40], np.flatnonzero(fold == 1)[:40]]))
+    assert np.isfinite(DispDirection.fit(without, three, seed=3).apply(tested)["disp_x_deg"]).mean() > 0.9
