@@ -73,7 +73,7 @@ def area_curves(responses: Sequence[InstrumentResponse], *, after: str = "cuts",
     ax.set_ylim(1e1, 1e6)
     ax.set_xlabel("true energy [GeV]")
     ax.set_ylabel("effective area [m²]")
-    ax.legend(loc="lower right", fontsize=8.5, handlelength=2.4)
+    _legend(ax, loc="lower right", handlelength=2.4)
     return ax
 
 
@@ -176,7 +176,7 @@ def angular_curves(metrics: MetricsTable, zenith_deg: Range, methods: Sequence[s
     ax.set_ylim(0.0, 1.5 * max([*drawn, 0.16]))
     ax.set_xlabel("true energy [GeV]")
     ax.set_ylabel("angular resolution [deg]")
-    ax.legend(ncols=2, fontsize=8.5, loc="upper right", handlelength=2.0, columnspacing=1.0)
+    _legend(ax, loc="upper right", ncols=2, handlelength=2.0, columnspacing=1.0)
     return ax
 
 
@@ -309,9 +309,9 @@ def _published_points(
     ax.errorbar(x, value, error, color=PUBLISHED_COLOUR, label=name, **line)
 
 
-def _legend(ax: Axes) -> None:
+def _legend(ax: Axes, *, loc: str = "best", **options: Any) -> None:
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="best", fontsize=8.5)
+        ax.legend(loc=loc, fontsize=8.5, **options)
 
 
 def _title(responses: Sequence[InstrumentResponse]) -> str:
