@@ -89,6 +89,14 @@ def test_real_events_come_back(tmp_path_factory, n, seed):
     assert (reader.counts["M1 pedestal"], reader.counts["M2 pedestal"]) == (1, 1)
 
 
+def test_reports_of_the_drive_may_turn_round_and_round(tmp_path):
+    batch = random_events(200, is_simulation=False)  # every event's azimuth is any
+    back = exported(tmp_path, batch).read()
+    assert len(back) == 200
+    apart = (back["pointing_azimuth_deg"] - batch["pointing_azimuth_deg"] + 180.0) % 360.0 - 180.0
+    np.testing.assert_allclose(apart, 0.0, atol=0.05)
+
+
 def test_simulation_as_real_data_keeps_images_and_pointing_alone(tmp_path):
     batch = random_events(9)
     reader = exported(tmp_path, batch, flavour="data")

@@ -130,8 +130,7 @@ def drive_pointing(drive: RootTree, time_utc_ns: NDArray[np.int64]) -> dict[str,
 
     def value(name: str) -> Floats:
         reports = drive.scalars(f"MReportDrive.{name}").astype(np.float64)[order]
-        period = _PERIODS.get(name)
-        return _line(when, mjd, reports if period is None else np.unwrap(reports, period=period))
+        return _line(when, mjd, reports, period=_PERIODS.get(name))
 
     return _corrected(value, drive, "MReportDrive", zenith="fCurrentZd", azimuth="fCurrentAz", ra="fRa")
 
@@ -139,13 +138,16 @@ def drive_pointing(drive: RootTree, time_utc_ns: NDArray[np.int64]) -> dict[str,
 _PERIODS = {"fCurrentAz": 360.0, "fRa": 24.0}
 
 
-def _line(x: Floats, knots: Floats, values: Floats) -> Floats:
-    """Linear interpolation that goes on beyond the first and the last knot."""
+def _line(x: Floats, knots: Floats, values: Floats, *, period: float | None = None) -> Floats:
+    """Linear interpolation that goes on beyond the first and the last knot; the shorter way round a period."""
     if len(knots) == 1:
         return np.full(len(x), values[0])
     low = np.clip(np.searchsorted(knots, x, side="right") - 1, 0, len(knots) - 2)
     fraction = (x - knots[low]) / (knots[low + 1] - knots[low])
-    between: Floats = values[low] + fraction * (values[low + 1] - values[low])
+    step = values[low + 1] - values[low]
+    if period is not None:
+        step = step - period * np.round(step / period)
+    between: Floats = values[low] + fraction * step
     return between
 
 
