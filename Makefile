@@ -26,7 +26,7 @@ production: $(STAMP)
 	$(BIN)/python analysis/production.py --scale $(SCALE) --output $(PRODUCTION) $(ARGS)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow $(ARGS)
